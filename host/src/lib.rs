@@ -1,0 +1,4 @@
+//! fnpack turns one serverless function's source (a *benchmark*) into what each platform wants: a
+//! code package or a container image. `docs/architecture.md` tells how the parts fit.
+
+pub mod tree;
