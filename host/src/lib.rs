@@ -1,4 +1,9 @@
 //! fnpack turns one serverless function's source (a *benchmark*) into what each platform wants: a
 //! code package or a container image. `docs/architecture.md` tells how the parts fit.
 
+pub mod archive;
+pub mod executor;
+pub mod language;
+pub mod platform;
+pub mod store;
 pub mod tree;

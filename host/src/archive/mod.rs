@@ -1,0 +1,1 @@
+//! Artifacts that are the same bytes every time: deflating, and the zip.

@@ -1,0 +1,196 @@
+//! Language runtimes: which manifest names a function's dependencies, how packages are added to
+//! it, which action installs them, and how what was installed is made the same every time. Nothing
+//! here knows platforms.
+
+mod libc;
+
+use std::collections::BTreeMap;
+
+pub use libc::Libc;
+use serde::{Deserialize, Serialize};
+
+use crate::executor::Action;
+use crate::store::{Store, StoreError};
+use crate::tree::{RelPath, Tree};
+
+/// A processor architecture that functions run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Architecture {
+    /// x86-64.
+    X64,
+    /// 64-bit ARM.
+    Arm64,
+}
+
+impl Architecture {
+    /// Both, in the order in which they are listed.
+    pub const ALL: [Self; 2] = [Self::X64, Self::Arm64];
+
+    /// The word for it in commands and contracts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::X64 => "x64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// The architecture of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|architecture| architecture.name() == name)
+    }
+
+    /// This machine's; none when functions do not run on its kind.
+    pub fn of_this_machine() -> Option<Self> {
+        match std::env::consts::ARCH {
+            "x86_64" => Some(Self::X64),
+            "aarch64" => Some(Self::Arm64),
+            _ => None,
+        }
+    }
+
+    /// As Linux and the Python and C worlds write it: `x86_64`, `aarch64`.
+    pub fn machine(self) -> &'static str {
+        match self {
+            Self::X64 => "x86_64",
+            Self::Arm64 => "aarch64",
+        }
+    }
+}
+
+impl std::fmt::Display for Architecture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A package of the runtime's ecosystem, with the one version to install.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requirement {
+    /// A PyPI or npm name.
+    pub name: String,
+    /// The version, without an operator.
+    pub version: String,
+}
+
+/// What a function will run on.
+#[derive(Clone, Debug)]
+pub struct Runtime {
+    /// Such as "3.12".
+    pub version: String,
+    /// The processor.
+    pub architecture: Architecture,
+    /// The C library, which decides what prebuilt packages fit.
+    pub libc: Libc,
+}
+
+/// Where an installer runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On this machine, for a runtime that need not be on it. The tools that are there, by name,
+    /// with their versions.
+    Host {
+        /// Of [`Language::host_tools`], those that were found.
+        tools: BTreeMap<String, String>,
+    },
+    /// In a container of the runtime's build image.
+    Docker {
+        /// The image as the engine is asked for it.
+        image: String,
+        /// The digest by which the engine knows it.
+        digest: String,
+        /// The processor that the container has; where it is not the runtime's, packages are
+        /// chosen for the runtime's, and nothing is compiled.
+        architecture: Architecture,
+    },
+}
+
+/// The user's settings for installers, from fnpack.toml.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Indexes {
+    /// Instead of PyPI.
+    pub python_index: Option<String>,
+    /// Looked at beside the index.
+    pub python_extra_indexes: Vec<String>,
+    /// Instead of the npm registry.
+    pub npm_registry: Option<String>,
+}
+
+/// The action that installs a function's dependencies.
+#[derive(Clone, Debug)]
+pub struct Installation {
+    /// With one output directory.
+    pub action: Action,
+    /// Where that directory belongs in the build tree.
+    pub into: RelPath,
+}
+
+/// Why a manifest cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LanguageError {
+    /// What is wrong, where, and what to do.
+    #[error("{0}")]
+    Manifest(String),
+    /// A tool is missing, with how to get it.
+    #[error("{0}")]
+    NoTool(String),
+    /// The cache.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A language that functions are written in.
+pub trait Language: Send + Sync {
+    /// The word for it in config.json and commands.
+    fn name(&self) -> &'static str;
+
+    /// Tools that an installation on this machine may use, best first; the first that is there
+    /// is enough, unless `place` needs more.
+    fn host_tools(&self) -> &'static [&'static str];
+
+    /// Gives the manifest that will be installed its unversioned name and takes out those of
+    /// other versions. A function without any manifest is fine where the language allows it.
+    fn select_manifest(&self, sources: &Tree, runtime: &Runtime) -> Result<Tree, LanguageError>;
+
+    /// Adds packages to the manifest of a tree, but those that it requires itself.
+    fn add_packages(
+        &self,
+        store: &Store,
+        tree: &Tree,
+        packages: &[Requirement],
+    ) -> Result<Tree, LanguageError>;
+
+    /// The action that installs what the manifest of a tree requires; none when it requires
+    /// nothing. Its input is the manifest alone, unless that points into the tree.
+    fn installation(
+        &self,
+        store: &Store,
+        tree: &Tree,
+        runtime: &Runtime,
+        place: &Place,
+        indexes: &Indexes,
+    ) -> Result<Option<Installation>, LanguageError>;
+
+    /// Removes from what was installed all that differs from run to run or tool to tool.
+    fn normalise(&self, store: &Store, installed: &Tree) -> Result<Tree, LanguageError>;
+
+    /// What a failed installation's output means, in a sentence with a hint; none when the output
+    /// speaks for itself.
+    fn explain_failure(&self, output: &str, place: &Place) -> Option<String>;
+
+    /// What the user must know of a successful installation, from its output or its tree.
+    fn warnings(&self, store: &Store, installed: &Tree, place: &Place) -> Result<Vec<String>, LanguageError>;
+
+    /// The environment of package.sh and its first argument.
+    fn script_contract(&self, runtime: &Runtime) -> ScriptContract;
+}
+
+/// How a language's package.sh is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptContract {
+    /// Its argument: where the packages are.
+    pub argument: &'static str,
+    /// Variables beside those that every language has.
+    pub variables: BTreeMap<String, String>,
+}

@@ -1,0 +1,1 @@
+//! Platform plugins: the sandbox, the contract, compiled code, discovery. Nothing else knows wasmtime.

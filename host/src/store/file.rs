@@ -1,0 +1,60 @@
+//! Files that appear whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+
+use super::StoreError;
+
+/// Names of files that are being written begin with this; what is left of a killed process is
+/// removed by a collection.
+pub(crate) const TEMPORARY: &str = ".tmp-";
+
+/// A new temporary file in the folder where `path` is to appear; the folder is made when missing.
+pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile, StoreError> {
+    let folder = path.parent().expect("a file is in a folder");
+    let create = || tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder);
+    create()
+        .or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => fs::create_dir_all(folder).and_then(|()| create()),
+            _ => Err(error),
+        })
+        .map_err(StoreError::io("create a file in", folder))
+}
+
+/// Writes a file: temporary, synced, renamed. Whoever reads `path` at any moment finds the old
+/// file or the new one.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let mut file = temporary_beside(path)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(StoreError::io("write", path))?;
+    file.persist(path).map_err(|error| StoreError::io("write", path)(error.error))?;
+    Ok(())
+}
+
+/// A file's bytes; none when it is not there.
+pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::io("read", path)(error)),
+    }
+}
+
+/// Removes a file; it is no error when it is not there.
+pub(crate) fn remove_if_there(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Opens a file for reading; none when it is not there.
+pub(crate) fn open_if_there(path: &Path) -> Result<Option<File>, StoreError> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::io("open", path)(error)),
+    }
+}
