@@ -2,6 +2,7 @@
 //! safely. It knows trees, but not what a build is. The layout is in `docs/architecture.md`.
 
 mod blobs;
+mod collect;
 mod error;
 mod file;
 mod folder;
@@ -14,6 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+pub use collect::{Policy, Usage, Verified};
 pub use error::StoreError;
 pub use file::write_atomically;
 pub use folder::Links;
@@ -21,6 +23,9 @@ pub use lock::Lock;
 pub use records::RecordKind;
 pub use scratch::Scratch;
 pub use stat::{Fingerprint, StatIndex};
+
+/// The lock that everybody who uses the cache holds.
+const IN_USE: &str = "in-use.lock";
 
 /// A cache folder.
 #[derive(Debug)]
@@ -44,7 +49,7 @@ impl Store {
                 b"Signature: 8a477f597d28d172789f06886806bc55\n# The cache of fnpack.\n",
             )?;
         }
-        let in_use = Lock::shared(&root.join("in-use.lock"))?;
+        let in_use = Lock::shared(&root.join(IN_USE))?;
         Ok(Self { root: root.to_path_buf(), unsynced: Mutex::default(), _in_use: in_use })
     }
 
