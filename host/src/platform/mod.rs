@@ -1,1 +1,22 @@
 //! Platform plugins: the sandbox, the contract, compiled code, discovery. Nothing else knows wasmtime.
+//!
+//! What a plugin answers is checked here, once, and leaves as the host's own types. Nothing here
+//! knows the pipeline, and nothing outside sees a wasmtime or WIT type.
+
+mod answer;
+mod description;
+mod discovery;
+mod edits;
+mod error;
+mod plugin;
+
+pub use answer::{
+    Archive, ArchiveFormat, Edit, FileContents, ImagePlan, Layer, LayerPath, Layout, PluginFile, PluginTarget,
+};
+pub use description::{
+    BuildImage, Deployment, Description, ImageSource, KnownSetting, Limit, Subject, Support,
+};
+pub use discovery::{Broken, PluginSources, Plugins};
+pub use edits::apply_edits;
+pub use error::{Cause, PluginError};
+pub use plugin::{Plugin, PluginSource};
