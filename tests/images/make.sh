@@ -20,6 +20,7 @@ recipe=$( (cat "$0"; printf '%s\n' "$release" "${packages[@]}") | sha256sum | cu
 label=fnpack.test.recipe
 
 made=$(docker image inspect --format "{{index .Config.Labels \"$label\"}}" "$image" 2>/dev/null || true)
+earlier=$(docker image inspect --format '{{.Id}}' "$image" 2>/dev/null || true)
 if [[ $made == "$recipe" ]]; then
   echo "$image is there"
   exit 0
@@ -75,4 +76,6 @@ find "$root/usr/share/ca-certificates" -name '*.crt' -exec cat {} + >"$root/etc/
 
 tar --create --directory "$root" --sort=name --owner=0 --group=0 --numeric-owner . |
   docker import --change "LABEL $label=$recipe" --change "ENV PATH=/usr/local/bin:/usr/bin:/bin" - "$image" >/dev/null
+# The earlier image of that name has lost it, and would lie around without one.
+[[ -z $earlier ]] || docker image rm "$earlier" >/dev/null 2>&1 || true
 echo "$image is made"
