@@ -107,7 +107,9 @@ impl Store {
         }
         let live: HashSet<String> = live.iter().map(Digest::hex).collect();
         for folder in ["blobs", "deflated"] {
-            let is_dead = |path: &Path, _| !path.file_name().is_some_and(|name| live.contains(&*name.to_string_lossy()));
+            let is_dead = |path: &Path, _| {
+                !path.file_name().is_some_and(|name| live.contains(&*name.to_string_lossy()))
+            };
             remove_files(&self.root().join(folder), &is_dead)?;
         }
         remove_temporaries(self.root())?;

@@ -203,7 +203,9 @@ mod tests {
 
     #[test]
     fn a_link_that_leaves_dangles_or_loops_is_named() {
-        for (link, target) in [("x/out", "../../etc"), ("x/abs", "/etc/passwd"), ("gone", "nothing"), ("me", "me")] {
+        for (link, target) in
+            [("x/out", "../../etc"), ("x/abs", "/etc/passwd"), ("gone", "nothing"), ("me", "me")]
+        {
             let error = tree(&["x/file"], &[(link, target)]).check_links().unwrap_err().to_string();
             assert!(error.contains(link) && error.contains(target), "{error}");
         }
@@ -225,7 +227,8 @@ mod tests {
 
     #[test]
     fn only_the_links_that_are_asked_for_are_replaced() {
-        let benchmark = tree(&["python/f.py", "shared/x"], &[("python/x", "../shared/x"), ("python/g.py", "f.py")]);
+        let benchmark =
+            tree(&["python/f.py", "shared/x"], &[("python/x", "../shared/x"), ("python/g.py", "f.py")]);
         let at = path("python");
         let inside = benchmark.without_links(&at, &|_, goal| !goal.starts_with(&at)).unwrap();
         assert!(matches!(inside.get(&path("x")), Some(Node::File(_))));
