@@ -9,8 +9,8 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, anyhow};
 
 use super::session::{Session, usage};
-use super::{FAILED, Format, INTERRUPTED, SuiteArguments};
-use crate::executor::Cancel;
+use super::{FAILED, Format, SuiteArguments};
+use crate::executor::{Cancel, end_abandoned};
 use crate::pipeline::{self, Context, ExecutorChoice, Executors, Job, Outcome, Step, StepState, size};
 use crate::platform::Plugins;
 use crate::report::{self, Colour, Display, JsonLine, coloured};
@@ -81,7 +81,7 @@ impl BuildArguments {
 
 pub fn run(arguments: &BuildArguments) -> Result<ExitCode> {
     let cancel = Cancel::default();
-    end_on_signals(&cancel)?;
+    let signal = end_on_signals(&cancel)?;
     let session = Session::open(&arguments.suite)?;
     let plugins = session.plugins(&arguments.suite)?;
     let selection = Selection::of(arguments, &session, &plugins)?;
@@ -91,11 +91,12 @@ pub fn run(arguments: &BuildArguments) -> Result<ExitCode> {
         (None, Some(word)) => ExecutorChoice::parse(word).map_err(|error| usage(anyhow!(error)))?,
         (None, None) => ExecutorChoice::Auto,
     };
-    let out = arguments.out.clone().or_else(|| session.settings.build.out.clone()).unwrap_or_else(|| "out".into());
+    let out =
+        arguments.out.clone().or_else(|| session.settings.build.out.clone()).unwrap_or_else(|| "out".into());
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = arguments.jobs.or(session.settings.build.jobs).map_or(processors, usize::from);
     let at_once = jobs.min(selection.jobs.len()).max(1);
-    let executors = Executors::new(choice, &session.settings.docker, cancel.clone());
+    let executors = Executors::new(choice, &session.store, &session.settings.docker, cancel.clone());
     let display = report::display(selection.jobs.len());
     let context = Context {
         store: &session.store,
@@ -107,22 +108,26 @@ pub fn run(arguments: &BuildArguments) -> Result<ExitCode> {
         force: arguments.force,
         threads: (jobs / at_once).max(1),
     };
+    end_abandoned(&session.store);
     session.store.remove_stale_scratch()?;
     selection.warnings.iter().for_each(|warning| display.say(&format!("warning: {warning}")));
     let work = Work { arguments, context, display: &*display, snapshots: BTreeMap::new() };
     let tally = work.all(&selection, at_once);
     drop(display);
-    Ok(tally.exit(arguments.dry_run, cancel.is_set()))
+    Ok(tally.exit(arguments.dry_run, signal.load(Ordering::Relaxed)))
 }
 
-/// The first signal asks for an orderly end, the second ends at once.
-fn end_on_signals(cancel: &Cancel) -> Result<()> {
+/// The first signal asks for an orderly end, the second ends at once. Gives where the number of
+/// the signal will be; 0 until there is one.
+fn end_on_signals(cancel: &Cancel) -> Result<Arc<AtomicUsize>> {
+    let received = Arc::new(AtomicUsize::new(0));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
-        signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED.into(), cancel.flag())
+        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, cancel.flag())
+            .and_then(|_| signal_hook::flag::register_usize(signal, received.clone(), signal as usize))
             .and_then(|_| signal_hook::flag::register(signal, cancel.flag()))
             .context("cannot listen for signals")?;
     }
-    Ok(())
+    Ok(received)
 }
 
 /// What is to be built, and what cannot be.
@@ -144,12 +149,14 @@ impl Selection {
             suite.benchmarks().map_err(usage)?
         };
         if benchmarks.is_empty() {
-            let what = format!("there are no benchmarks (folders with a config.json) in {}", suite.root().display());
+            let what =
+                format!("there are no benchmarks (folders with a config.json) in {}", suite.root().display());
             return Err(usage(anyhow!("{what}: say where with --suite DIR, or name a folder")));
         }
         let filters = arguments.filters();
         let platforms = plugins.selected(&filters.platforms).map_err(usage)?;
-        let mut selection = Self { jobs: Vec::new(), unreadable: Vec::new(), warnings: plugins.warnings().to_vec() };
+        let mut selection =
+            Self { jobs: Vec::new(), unreadable: Vec::new(), warnings: plugins.warnings().to_vec() };
         check_settings(session, plugins)?;
         let mut all = Vec::new();
         for benchmark in benchmarks {
@@ -167,8 +174,10 @@ impl Selection {
             let targets: Vec<Target> = possible.iter().map(|job| job.target.clone()).collect();
             match filters.choose(benchmark.name(), &targets) {
                 Ok(chosen) if chosen.is_empty() && named => {
-                    let languages: Vec<&str> = config.languages.iter().map(|entry| entry.language.name()).collect();
-                    let titles: Vec<&str> = platforms.iter().map(|p| p.description().title.as_str()).collect();
+                    let languages: Vec<&str> =
+                        config.languages.iter().map(|entry| entry.language.name()).collect();
+                    let titles: Vec<&str> =
+                        platforms.iter().map(|p| p.description().title.as_str()).collect();
                     let (languages, titles) = (languages.join(", "), titles.join(", "));
                     let name = benchmark.name();
                     return Err(usage(anyhow!(
@@ -233,10 +242,14 @@ fn check_settings(session: &Session, plugins: &Plugins) -> Result<()> {
     let file = session.suite_root.join(crate::suite::SETTINGS_FILE);
     for (platform, set) in &session.settings.platform {
         let Some(plugin) = plugins.named(platform) else { continue };
-        let known: Vec<&str> = plugin.description().settings.iter().map(|setting| setting.key.as_str()).collect();
+        let known: Vec<&str> =
+            plugin.description().settings.iter().map(|setting| setting.key.as_str()).collect();
         if let Some(slip) = set.own.keys().find(|key| !known.contains(&key.as_str())) {
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            return Err(usage(anyhow!("{}: {platform} knows no setting `{slip}`; it knows {known}", file.display())));
+            return Err(usage(anyhow!(
+                "{}: {platform} knows no setting `{slip}`; it knows {known}",
+                file.display()
+            )));
         }
     }
     Ok(())
@@ -251,16 +264,17 @@ struct Tally {
 }
 
 impl Tally {
-    fn exit(&self, planned: bool, interrupted: bool) -> ExitCode {
+    fn exit(&self, planned: bool, signal: usize) -> ExitCode {
         let total = self.built + self.cached + self.failed.len();
         if !planned && total > 1 {
             eprintln!("{} built, {} cached, {} failed", self.built, self.cached, self.failed.len());
             self.failed.iter().for_each(|target| eprintln!("  failed: {target}"));
         }
-        match (interrupted, self.failed.is_empty()) {
-            (true, _) => ExitCode::from(INTERRUPTED),
-            (false, true) => ExitCode::SUCCESS,
-            (false, false) => ExitCode::from(FAILED),
+        match (signal, self.failed.is_empty()) {
+            (0, true) => ExitCode::SUCCESS,
+            (0, false) => ExitCode::from(FAILED),
+            // As shells count.
+            (signal, _) => ExitCode::from(128 + signal as u8),
         }
     }
 }

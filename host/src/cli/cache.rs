@@ -37,7 +37,8 @@ pub fn run(command: &CacheCommand) -> Result<ExitCode> {
     match command {
         CacheCommand::Info => info(&Store::open(&folder)?),
         CacheCommand::Gc { max_size, max_age, suite } => {
-            let settings = Settings::read(suite.suite.as_deref().unwrap_or(".".as_ref())).map_err(usage)?.cache;
+            let settings =
+                Settings::read(suite.suite.as_deref().unwrap_or(".".as_ref())).map_err(usage)?.cache;
             let gib = max_size.unwrap_or(settings.max_size_gib as f64);
             let days = max_age.unwrap_or(settings.max_age_days as f64);
             let age = Duration::try_from_secs_f64(days * 24.0 * 3600.0);
@@ -49,7 +50,12 @@ pub fn run(command: &CacheCommand) -> Result<ExitCode> {
         }
         CacheCommand::Verify => {
             let found = Store::open(&folder)?.verify()?;
-            println!("{} blobs read, {} damaged, {} incomplete records", found.blobs, found.damaged.len(), found.incomplete);
+            println!(
+                "{} blobs read, {} damaged, {} incomplete records",
+                found.blobs,
+                found.damaged.len(),
+                found.incomplete
+            );
             for digest in &found.damaged {
                 println!("damaged and removed: {}", digest.hex());
             }

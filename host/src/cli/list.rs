@@ -61,7 +61,8 @@ fn benchmarks(arguments: &ListArguments, session: &Session) -> Result<ExitCode> 
         };
         let languages: Vec<String> = config.languages.iter().map(language).collect();
         let modules: Vec<&str> = config.modules.iter().map(|module| module.name()).collect();
-        let modules = if modules.is_empty() { String::new() } else { format!("  needs {}", modules.join(", ")) };
+        let modules =
+            if modules.is_empty() { String::new() } else { format!("  needs {}", modules.join(", ")) };
         println!("{:<24} {}{modules}", benchmark.name(), languages.join(", "));
     }
     Ok(status)

@@ -16,8 +16,6 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 const FAILED: u8 = 1;
 /// The command line, the selection or the settings are wrong.
 const WRONG_USAGE: u8 = 2;
-/// Ended by Ctrl-C: 128 and the number of the signal, as shells count.
-const INTERRUPTED: u8 = 130;
 
 /// Turns one serverless function's source into what each platform wants.
 #[derive(Parser)]

@@ -40,10 +40,9 @@ pub fn run(command: &PluginCommand) -> Result<ExitCode> {
             } else {
                 let plugins = session.plugins(suite)?;
                 let names: Vec<_> = plugins.all().map(|plugin| plugin.description().name.clone()).collect();
-                plugins
-                    .named(&name)
-                    .cloned()
-                    .ok_or_else(|| usage(anyhow!("there is no file and no platform `{name}`; there is {}", names.join(", "))))?
+                plugins.named(&name).cloned().ok_or_else(|| {
+                    usage(anyhow!("there is no file and no platform `{name}`; there is {}", names.join(", ")))
+                })?
             };
             inspect(&session, &found)?;
         }
@@ -59,7 +58,10 @@ fn inspect(session: &Session, plugin: &Plugin) -> Result<()> {
     println!("  digest    sha256:{}", plugin.digest().hex());
     println!("  size      {}", size(plugin.digest().size()));
     println!("  contract  {}", facts.contract);
-    println!("  imports   {}", if facts.imports.is_empty() { "nothing".to_owned() } else { facts.imports.join(", ") });
+    println!(
+        "  imports   {}",
+        if facts.imports.is_empty() { "nothing".to_owned() } else { facts.imports.join(", ") }
+    );
     for deployment in &description.deployments {
         let image = if deployment.image { ", with an image" } else { "" };
         println!("deployment {}{image}", deployment.name);

@@ -49,7 +49,9 @@ impl Session {
         let sources = PluginSources {
             files: self.settings.plugins.files.iter().chain(&arguments.plugins).cloned().collect(),
             search_path: std::env::var_os("FNPACK_PLUGIN_PATH")
-                .map(|path| std::env::split_paths(&path).filter(|part| !part.as_os_str().is_empty()).collect())
+                .map(|path| {
+                    std::env::split_paths(&path).filter(|part| !part.as_os_str().is_empty()).collect()
+                })
                 .unwrap_or_default(),
             folder: data_folder().map(|data| data.join("plugins")),
             replace: self.settings.plugins.replace.clone(),
@@ -78,7 +80,9 @@ pub fn cache_folder() -> Result<PathBuf> {
 
 fn data_folder() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share"))).map(|data| data.join("fnpack"))
+    set("XDG_DATA_HOME")
+        .or_else(|| set("HOME").map(|home| home.join(".local/share")))
+        .map(|data| data.join("fnpack"))
 }
 
 fn nearest_suite() -> Result<PathBuf> {

@@ -114,6 +114,8 @@ pub(super) struct Run<'a> {
     pub chosen: &'a Chosen,
     pub plugin_target: PluginTarget,
     question: &'a Question,
+    /// What the user should know of the target, now and when it is found finished.
+    warnings: Mutex<Vec<String>>,
     /// For a plan: what the steps are, none of which is to run a program.
     plan: Option<Mutex<Vec<Step>>>,
 }
@@ -127,6 +129,7 @@ impl<'a> Run<'a> {
             chosen: &question.chosen,
             plugin_target: job.plugin_target(context.settings),
             question,
+            warnings: Mutex::default(),
             plan: None,
         }
     }
@@ -134,6 +137,18 @@ impl<'a> Run<'a> {
     fn steps(&self, snapshot: &Snapshot) -> Result<(Artifact, Vec<String>)> {
         let tree = self.install_tree(snapshot)?;
         package_code(self, tree, &self.question.key, &self.question.inputs)
+    }
+
+    /// Keeps something that the user should know.
+    pub fn warn(&self, text: String) {
+        self.warnings.lock().expect("no panic while held").push(text);
+    }
+
+    /// All that the user should know.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.warnings.lock().expect("no panic while held").clone();
+        warnings.dedup();
+        warnings
     }
 
     /// The picture in docs/architecture.md, a line a box.

@@ -17,7 +17,7 @@ pub struct Context<'a> {
     /// The suite's settings.
     pub settings: &'a Settings,
     /// Who runs foreign programs.
-    pub executors: &'a Executors,
+    pub executors: &'a Executors<'a>,
     /// Hears how builds go.
     pub progress: &'a dyn Progress,
     /// Whether to end.

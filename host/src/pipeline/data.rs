@@ -27,7 +27,15 @@ pub fn add_data(run: &Run, sources: &Sources, tree: Tree) -> Result<Tree> {
         input.insert(&child(OUT), Node::Directory(tree))?;
         let up = "../".repeat(folder.names().len() + 1);
         let start = "out=$(cd \"$1\" && pwd) && shift && exec /bin/bash \"$PWD/init.sh\" \"$out\" \"$@\"";
-        let command = ["/bin/bash", "-c", start, "init.sh", &format!("{up}{OUT}"), "false", run.job.target.architecture.name()];
+        let command = [
+            "/bin/bash",
+            "-c",
+            start,
+            "init.sh",
+            &format!("{up}{OUT}"),
+            "false",
+            run.job.target.architecture.name(),
+        ];
         let action = Action {
             title: format!("{script} of {}", run.job.target.benchmark),
             command: command.map(str::to_owned).to_vec(),
@@ -35,11 +43,10 @@ pub fn add_data(run: &Run, sources: &Sources, tree: Tree) -> Result<Tree> {
             input,
             working_directory: child(FOLDER).join(folder),
             outputs: vec![child(OUT)],
-            environment: run.context.executors.host_environment(run.context.store, &["bash"])?,
+            environment: run.context.executors.host_environment(&["bash"])?,
             network: true,
             time_limit: run.time_limit(),
-            lends_logins: false,
-            secrets: BTreeMap::new(),
+            secret_variables: BTreeMap::new(),
         };
         tree = run.action(&action, run.context.executors.host())?;
     }

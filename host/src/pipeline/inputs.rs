@@ -42,7 +42,8 @@ impl Inputs {
         for (name, value) in context.settings.indexes.inputs() {
             inputs.set(&format!("setting indexes.{name}"), &value);
         }
-        inputs.set("setting build.time-limit-seconds", &context.settings.build.time_limit_seconds.to_string());
+        inputs
+            .set("setting build.time-limit-seconds", &context.settings.build.time_limit_seconds.to_string());
 
         inputs.tree("source", &sources.tree);
         if let Some(patch) = &sources.patch {
@@ -89,7 +90,9 @@ impl Inputs {
                 Some(_) => {}
             }
         }
-        reasons.extend(before.0.keys().filter(|name| !self.0.contains_key(*name)).map(|name| format!("gone: {name}")));
+        reasons.extend(
+            before.0.keys().filter(|name| !self.0.contains_key(*name)).map(|name| format!("gone: {name}")),
+        );
         reasons
     }
 }

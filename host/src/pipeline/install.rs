@@ -19,15 +19,15 @@ pub fn install(run: &Run, sources: &Sources, tree: Tree) -> Result<Tree> {
 fn install_packages(run: &Run, mut tree: Tree) -> Result<Tree> {
     let (store, language, place) = (run.context.store, run.language, &run.chosen.place);
     let indexes = &run.context.settings.indexes;
-    let installation = language.installation(store, &tree, &run.job.runtime(), place, indexes, run.time_limit())?;
+    let installation =
+        language.installation(store, &tree, &run.job.runtime(), place, indexes, run.time_limit())?;
     let Some(installation) = installation else { return Ok(tree) };
     run.step(&format!("install ({})", run.chosen));
     let installed = run
         .action(&installation.action, run.chosen.executor(run.context.executors))
         .map_err(|error| explained(run, error))?;
-    for warning in language.warnings(store, &installed, place)? {
-        run.context.progress.warn(&run.job.target, &warning);
-    }
+    let warnings = language.warnings(store, &tree, &installed, &run.job.runtime(), place)?;
+    warnings.into_iter().for_each(|warning| run.warn(warning));
     tree.insert(&installation.into, Node::Directory(language.normalise(store, &installed)?))?;
     Ok(tree)
 }
@@ -69,8 +69,7 @@ fn run_package_script(run: &Run, mut tree: Tree, script: Node) -> Result<Tree> {
         environment: run.chosen.script_environment(run.context)?,
         network: true,
         time_limit: run.time_limit(),
-        lends_logins: false,
-        secrets: BTreeMap::new(),
+        secret_variables: BTreeMap::new(),
     };
     let mut tree = run.action(&action, run.chosen.executor(run.context.executors))?;
     tree.remove(&at);

@@ -20,5 +20,6 @@ mod wrappers;
 pub use build::{Outcome, build, plan};
 pub use context::{Context, Job, Progress};
 pub use inputs::Inputs;
+pub use limits::size;
 pub use place::{ExecutorChoice, Executors};
 pub use record::{Artifact, Step, StepState};

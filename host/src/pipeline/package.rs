@@ -11,14 +11,19 @@ use super::sources::child;
 use super::{Context, Inputs, Job};
 use crate::archive;
 use crate::platform::{ArchiveFormat, Subject, apply_edits};
-use crate::store::RecordKind;
+use crate::store::{RecordKind, remove_stale_temporaries};
 use crate::tree::{Digest, Node, RelPath, Tree};
 
 /// Files that serve the install and are no part of the package.
 const INSTALL_ONLY: [&str; 2] = [".npmrc", ".mvn"];
 
 /// Brings the tree into the platform's layout and writes the archive; then records the build.
-pub fn package_code(run: &Run, mut tree: Tree, key: &Digest, inputs: &Inputs) -> Result<(Artifact, Vec<String>)> {
+pub fn package_code(
+    run: &Run,
+    mut tree: Tree,
+    key: &Digest,
+    inputs: &Inputs,
+) -> Result<(Artifact, Vec<String>)> {
     let (context, job) = (run.context, run.job);
     context.cancel.check()?;
     run.step("package code");
@@ -28,7 +33,10 @@ pub fn package_code(run: &Run, mut tree: Tree, key: &Digest, inputs: &Inputs) ->
     let layout = job.plugin.arrange(context.store, &run.plugin_target, &tree)?;
     let arranged = apply_edits(context.store, &job.plugin, tree, &layout.edits)?;
     let Some(wanted) = layout.archive else {
-        bail!("{} makes no archive of this deployment, and images are not built yet", job.plugin.description().title);
+        bail!(
+            "{} makes no archive of this deployment, and images are not built yet",
+            job.plugin.description().title
+        );
     };
     let deployment = job.plugin.description().deployment(&job.target.deployment);
     let arranged = match deployment.symlinks {
@@ -38,18 +46,15 @@ pub fn package_code(run: &Run, mut tree: Tree, key: &Digest, inputs: &Inputs) ->
     let tree = contents(&arranged.context("in the package")?, &wanted.format, &wanted.path)?;
 
     let unpacked_bytes = tree.size();
-    let mut warnings = refuse(limits::passed(&deployment.limits, Subject::Unpacked, unpacked_bytes, &tree))?;
+    refuse(run, limits::passed(&deployment.limits, Subject::Unpacked, unpacked_bytes, &tree))?;
     let name = file_name(job, &wanted.format, &wanted.path);
     let path = context.out.join(job.target.folder()).join(&name);
     let format = wanted.format.name();
     let digest = write(context, job, format, &tree, &path)?;
     let over = limits::passed(&deployment.limits, Subject::Archive, digest.size(), &tree);
-    match refuse(over) {
-        Ok(soft) => warnings.extend(soft),
-        Err(error) => {
-            let _ = std::fs::remove_file(&path);
-            return Err(error);
-        }
+    if let Err(error) = refuse(run, over) {
+        let _ = std::fs::remove_file(&path);
+        return Err(error);
     }
 
     let archive = ArchiveRecord { format: format.to_owned(), name, digest, unpacked_bytes };
@@ -58,18 +63,19 @@ pub fn package_code(run: &Run, mut tree: Tree, key: &Digest, inputs: &Inputs) ->
         tree: context.store.put_tree(&tree)?,
         archive: archive.clone(),
         deploy: layout.deploy.clone(),
-        warnings: warnings.clone(),
+        warnings: run.warnings(),
     };
     let artifact = Artifact { path, archive, deploy: layout.deploy };
     context.store.put_record(RecordKind::Build, key, &record)?;
     remember(context, &target_key(context, job), key, &artifact)?;
-    Ok((artifact, warnings))
+    Ok((artifact, record.warnings))
 }
 
 /// What of the arranged tree goes into the archive; for a lone file a tree of that file.
 fn contents(arranged: &Tree, format: &ArchiveFormat, path: &RelPath) -> Result<Tree> {
     if *format == ArchiveFormat::File {
-        let file = arranged.file(path).with_context(|| format!("the plugin packages `{path}`, which is no file"))?;
+        let file =
+            arranged.file(path).with_context(|| format!("the plugin packages `{path}`, which is no file"))?;
         let name = path.name().context("the root is no file")?.clone();
         return Ok(Tree::empty().with(&RelPath::root().child(name), Node::File(file))?);
     }
@@ -100,6 +106,7 @@ fn file_name(job: &Job, format: &ArchiveFormat, path: &RelPath) -> String {
 /// Writes an artifact to its place, whole or not at all.
 pub fn write(context: &Context, job: &Job, format: &str, tree: &Tree, path: &Path) -> Result<Digest> {
     let what = || format!("cannot write {}", path.display());
+    path.parent().into_iter().for_each(remove_stale_temporaries);
     match ArchiveFormat::parse(format).context("an unknown archive format")? {
         ArchiveFormat::Zip => {
             let cancelled = || context.cancel.is_set();
@@ -108,7 +115,7 @@ pub fn write(context: &Context, job: &Job, format: &str, tree: &Tree, path: &Pat
         ArchiveFormat::Directory => archive::write_directory(context.store, tree, path).with_context(what),
         ArchiveFormat::File => {
             let (_, file) = tree.files().next().with_context(|| format!("{} has no file", job.target))?;
-            archive::write_file(context.store, file, path).with_context(what)
+            archive::write_file(context.store, &file, path).with_context(what)
         }
     }
 }
@@ -116,18 +123,21 @@ pub fn write(context: &Context, job: &Job, format: &str, tree: &Tree, path: &Pat
 /// Whether an artifact in its place is what was recorded, looking at its bytes.
 pub fn is_whole(artifact: &Artifact) -> Result<bool> {
     if artifact.archive.format == "directory" {
-        return Ok(archive::directory_digest(&artifact.path).is_ok_and(|found| found == artifact.archive.digest));
+        return Ok(
+            archive::directory_digest(&artifact.path).is_ok_and(|found| found == artifact.archive.digest)
+        );
     }
     let Ok(mut file) = File::open(&artifact.path) else { return Ok(false) };
     Ok(Digest::of_reader(&mut file).is_ok_and(|found| found == artifact.archive.digest))
 }
 
-/// The soft limits that are passed, as warnings; a hard one is an error.
-fn refuse(passed: Vec<limits::Passed>) -> Result<Vec<String>> {
+/// Makes warnings of the soft limits that are passed; a hard one is an error.
+fn refuse(run: &Run, passed: Vec<limits::Passed>) -> Result<()> {
     if let Some(hard) = passed.iter().find(|passed| passed.hard) {
         bail!("{}", hard.text);
     }
-    Ok(passed.into_iter().map(|passed| passed.text).collect())
+    passed.into_iter().for_each(|passed| run.warn(passed.text));
+    Ok(())
 }
 
 impl Artifact {

@@ -30,7 +30,9 @@ pub enum PatchError {
         reason: &'static str,
     },
     /// The lines that a hunk expects are not there.
-    #[error("hunk {hunk} of `{path}` does not apply: the lines that it changes are not in the file as it is now")]
+    #[error(
+        "hunk {hunk} of `{path}` does not apply: the lines that it changes are not in the file as it is now"
+    )]
     Hunk {
         /// Which file.
         path: RelPath,
@@ -65,7 +67,8 @@ pub enum Kind {
 /// Splits a patch by files.
 pub fn parse(patch: &str) -> Result<Vec<FilePatch>, PatchError> {
     let lines: Vec<&str> = patch.split_inclusive('\n').collect();
-    let malformed = |at: usize, reason: &str| PatchError::Malformed { line: at + 1, reason: reason.to_owned() };
+    let malformed =
+        |at: usize, reason: &str| PatchError::Malformed { line: at + 1, reason: reason.to_owned() };
     let mut files = Vec::new();
     let mut executable = None;
     let mut at = 0;
@@ -75,7 +78,10 @@ pub fn parse(patch: &str) -> Result<Vec<FilePatch>, PatchError> {
             executable = Some(mode.trim_end().ends_with("755"));
         }
         if line.starts_with("rename ") || line.starts_with("copy ") || line.starts_with("GIT binary patch") {
-            return Err(malformed(at, "renames, copies and binary changes are not supported; use an overlay folder"));
+            return Err(malformed(
+                at,
+                "renames, copies and binary changes are not supported; use an overlay folder",
+            ));
         }
         if !(line.starts_with("--- ") && lines.get(at + 1).is_some_and(|next| next.starts_with("+++ "))) {
             at += 1;
@@ -89,7 +95,8 @@ pub fn parse(patch: &str) -> Result<Vec<FilePatch>, PatchError> {
         };
         let (path, line_of_path) = if kind == Kind::Remove { (old, at) } else { (new, at + 1) };
         let stripped = path.split_once('/').map_or(path, |(_, rest)| rest);
-        let path = RelPath::new(stripped).map_err(|source| PatchError::Path { line: line_of_path + 1, source })?;
+        let path =
+            RelPath::new(stripped).map_err(|source| PatchError::Path { line: line_of_path + 1, source })?;
         let start = at;
         at += 2;
         while lines.get(at).is_some_and(|line| line.starts_with("@@ ")) {
@@ -114,14 +121,17 @@ fn name(header: &str) -> &str {
 /// The index of the first line after the hunk that begins at `at`. The hunk's header says how many
 /// lines it has, so that a changed line that looks like a header is not taken for one.
 fn end_of_hunk(lines: &[&str], at: usize) -> Result<usize, PatchError> {
-    let malformed = |at: usize, reason: &str| PatchError::Malformed { line: at + 1, reason: reason.to_owned() };
+    let malformed =
+        |at: usize, reason: &str| PatchError::Malformed { line: at + 1, reason: reason.to_owned() };
     let count = |range: &str| match range[1..].split_once(',') {
         Some((_, count)) => count.parse::<usize>().ok(),
         None => Some(1),
     };
     let ranges: Vec<&str> = lines[at].split(' ').collect();
     let counts = match ranges.as_slice() {
-        ["@@", old, new, end, ..] if old.starts_with('-') && new.starts_with('+') && end.starts_with("@@") => {
+        ["@@", old, new, end, ..]
+            if old.starts_with('-') && new.starts_with('+') && end.starts_with("@@") =>
+        {
             count(old).zip(count(new))
         }
         _ => None,
@@ -149,9 +159,8 @@ impl FilePatch {
     /// The file's contents after the change. Hunks may have moved, but all their lines must be
     /// there.
     pub fn apply(&self, before: &[u8]) -> Result<Vec<u8>, PatchError> {
-        let patch = diffy::Patch::from_bytes(self.text.as_bytes()).map_err(|error| PatchError::Malformed {
-            line: 1,
-            reason: format!("the change of `{}`: {error}", self.path),
+        let patch = diffy::Patch::from_bytes(self.text.as_bytes()).map_err(|error| {
+            PatchError::Malformed { line: 1, reason: format!("the change of `{}`: {error}", self.path) }
         })?;
         diffy::apply_bytes(before, &patch).map_err(|error| PatchError::Hunk {
             path: self.path.clone(),
@@ -192,7 +201,10 @@ diff --git a/function.py b/function.py
     #[test]
     fn a_hunk_may_have_moved_but_not_changed() {
         let file = &parse(PATCH).unwrap()[0];
-        assert_eq!(file.apply(b"zero\nzero\none\n-- two\nthree\n").unwrap(), b"zero\nzero\none\n++ TWO\nthree\n");
+        assert_eq!(
+            file.apply(b"zero\nzero\none\n-- two\nthree\n").unwrap(),
+            b"zero\nzero\none\n++ TWO\nthree\n"
+        );
         let error = file.apply(b"one\n-- 2\nthree\n").unwrap_err().to_string();
         assert!(error.contains("hunk 1 of `function.py`"), "{error}");
     }

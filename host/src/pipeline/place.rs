@@ -7,7 +7,8 @@ use clap::ValueEnum;
 
 use super::{Context, Job};
 use crate::executor::{
-    Cancel, DockerExecutor, DockerSettings, Environment, ExecutionError, Executor, HostExecutor, tool_version,
+    Cancel, DockerExecutor, DockerSettings, Environment, ExecutionError, Executor, HostExecutor, Lent,
+    tool_version,
 };
 use crate::language::{Architecture, Language, Place};
 use crate::platform::ImageSource;
@@ -65,7 +66,7 @@ impl Chosen {
     }
 
     /// Who runs actions there.
-    pub fn executor<'e>(&self, executors: &'e Executors) -> &'e dyn Executor {
+    pub fn executor<'e>(&self, executors: &'e Executors<'_>) -> &'e dyn Executor {
         match (&self.place, executors.docker()) {
             (Place::Docker { .. }, Ok(docker)) => docker,
             _ => &executors.host,
@@ -75,7 +76,7 @@ impl Chosen {
     /// Where package.sh runs.
     pub fn script_environment(&self, context: &Context) -> Result<Environment> {
         match &self.place {
-            Place::Host { .. } => context.executors.host_environment(context.store, &["bash"]),
+            Place::Host { .. } => context.executors.host_environment(&["bash"]),
             Place::Docker { image, digest, .. } => {
                 Ok(Environment::Docker { image: image.clone(), digest: digest.clone() })
             }
@@ -101,24 +102,29 @@ impl fmt::Display for Chosen {
 }
 
 /// The executors of a command; the engine is asked only when a build may need it.
-pub struct Executors {
+pub struct Executors<'a> {
     choice: ExecutorChoice,
+    store: &'a Store,
     settings: DockerSettings,
     cancel: Cancel,
+    lent: Lent,
     host: HostExecutor,
     docker: OnceLock<Result<DockerExecutor, String>>,
     /// What became of images that the engine was asked to get, so that each is asked for once.
     pulled: Mutex<BTreeMap<String, Result<String, String>>>,
 }
 
-impl Executors {
+impl<'a> Executors<'a> {
     /// The executors for a choice of the user's.
-    pub fn new(choice: ExecutorChoice, settings: &DockerSettings, cancel: Cancel) -> Self {
+    pub fn new(choice: ExecutorChoice, store: &'a Store, settings: &DockerSettings, cancel: Cancel) -> Self {
+        let lent = Lent::new(store, settings.ca_bundle.as_deref());
         Self {
             choice,
+            store,
             settings: settings.clone(),
-            host: HostExecutor::new(cancel.clone()),
+            host: HostExecutor::new(lent.clone(), cancel.clone()),
             cancel,
+            lent,
             docker: OnceLock::new(),
             pulled: Mutex::default(),
         }
@@ -130,17 +136,20 @@ impl Executors {
     }
 
     /// The environment of an action on this machine that uses these tools.
-    pub fn host_environment(&self, store: &Store, tools: &[&str]) -> Result<Environment> {
+    pub fn host_environment(&self, tools: &[&str]) -> Result<Environment> {
         let mut found = BTreeMap::new();
         for tool in tools {
-            let version = tool_version(store, tool, &["--version"])?;
+            let version = tool_version(self.store, tool, &["--version"])?;
             found.insert((*tool).to_owned(), version.unwrap_or_else(|| "absent".to_owned()));
         }
         Ok(Environment::Host { tools: found })
     }
 
     fn docker(&self) -> Result<&DockerExecutor, &str> {
-        let connect = || DockerExecutor::connect(&self.settings, self.cancel.clone()).map_err(|e| e.to_string());
+        let connect = || {
+            DockerExecutor::connect(self.store, &self.settings, self.lent.clone(), self.cancel.clone())
+                .map_err(|error| error.to_string())
+        };
         self.docker.get_or_init(connect).as_ref().map_err(String::as_str)
     }
 
@@ -160,7 +169,11 @@ impl Executors {
         };
         let Some((image, architecture)) = build_image(context, job, docker) else {
             if must {
-                bail!("{} has no build image for {}; use --executor host", job.target.platform, job.target.runtime_name());
+                bail!(
+                    "{} has no build image for {}; use --executor host",
+                    job.target.platform,
+                    job.target.runtime_name()
+                );
             }
             return host(Some("the platform has no build image for it".to_owned()), false);
         };
@@ -182,7 +195,8 @@ impl Executors {
         let pulled = self.pull(context, job, docker, &image);
         match pulled {
             Ok(digest) => {
-                let why = (self.choice == ExecutorChoice::Auto).then(|| "the engine got the build image".to_owned());
+                let why = (self.choice == ExecutorChoice::Auto)
+                    .then(|| "the engine got the build image".to_owned());
                 Ok(Chosen { place: Place::Docker { image, digest, architecture }, why, provisional: false })
             }
             Err(error) if self.choice == ExecutorChoice::Docker => {
@@ -199,7 +213,13 @@ impl Executors {
         }
     }
 
-    fn pull(&self, context: &Context, job: &Job, docker: &DockerExecutor, image: &str) -> Result<String, String> {
+    fn pull(
+        &self,
+        context: &Context,
+        job: &Job,
+        docker: &DockerExecutor,
+        image: &str,
+    ) -> Result<String, String> {
         let mut pulled = self.pulled.lock().expect("no panic while held");
         if let Some(known) = pulled.get(image) {
             return known.clone();

@@ -26,7 +26,9 @@ fn apply(context: &Context, tree: &Tree, text: &str) -> Result<Tree> {
         let there = patched.file(&change.path);
         let before = match (change.kind, there) {
             (Kind::Create, None) => Vec::new(),
-            (Kind::Create, Some(_)) => return Err(refuse("is to be made by the patch, but is there already").into()),
+            (Kind::Create, Some(_)) => {
+                return Err(refuse("is to be made by the patch, but is there already").into());
+            }
             (_, Some(file)) => context.store.read(&file.digest)?,
             (_, None) => return Err(refuse("is not there to be patched").into()),
         };

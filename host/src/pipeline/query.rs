@@ -31,7 +31,8 @@ pub fn query(context: &Context, job: &Job, key: &Digest, inputs: &Inputs) -> Res
     match in_place(context, job, key, &at, &build, last) {
         Ok(artifact) => Ok(Known { artifact: Some((artifact, build.warnings)), reasons: Vec::new() }),
         Err(error) if is_missing(&error) => {
-            let reasons = vec!["the finished archive and what it is made of are gone from the cache".to_owned()];
+            let reasons =
+                vec!["the finished archive and what it is made of are gone from the cache".to_owned()];
             Ok(Known { artifact: None, reasons })
         }
         Err(error) => Err(error),
@@ -67,7 +68,8 @@ fn in_place(
     let path = context.out.join(job.target.folder()).join(&build.archive.name);
     let now = fs::symlink_metadata(&path).ok().map(|found| Fingerprint::of(&found));
     let artifact = Artifact { path, archive: build.archive.clone(), deploy: build.deploy.clone() };
-    let untouched = last.is_some_and(|last| last.key == *key && last.fingerprint.is_some() && last.fingerprint == now);
+    let untouched =
+        last.is_some_and(|last| last.key == *key && last.fingerprint.is_some() && last.fingerprint == now);
     // A directory's own times say nothing of the files in it.
     if untouched && build.archive.format != "directory" {
         return Ok(artifact);
@@ -76,7 +78,10 @@ fn in_place(
         let tree = context.store.tree(&build.tree)?;
         let digest = package::write(context, job, &build.archive.format, &tree, &artifact.path)?;
         if digest != build.archive.digest {
-            bail!("{} was made again from the cache and came out different: a defect of fnpack", artifact.path.display());
+            bail!(
+                "{} was made again from the cache and came out different: a defect of fnpack",
+                artifact.path.display()
+            );
         }
     }
     // Not remembering costs the next run a look at the file, no more: the cache may be read-only.

@@ -196,7 +196,11 @@ impl BenchmarkConfig {
     }
 
     fn parse(bytes: &[u8], file: &Path) -> Result<(Self, Vec<String>), ConfigError> {
-        let malformed = |field: String, reason: String| ConfigError::Malformed { file: file.to_path_buf(), field, reason };
+        let malformed = |field: String, reason: String| ConfigError::Malformed {
+            file: file.to_path_buf(),
+            field,
+            reason,
+        };
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
         let config: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -209,13 +213,16 @@ impl BenchmarkConfig {
             serde_json::from_slice(bytes).map_err(|error| malformed(String::new(), error.to_string()))?;
         let unknown = keys.keys().filter(|key| !KNOWN_KEYS.contains(&key.as_str()));
         let warnings = unknown
-            .map(|key| format!("{}: unknown key `{key}` (known are {})", file.display(), KNOWN_KEYS.join(", ")))
+            .map(|key| {
+                format!("{}: unknown key `{key}` (known are {})", file.display(), KNOWN_KEYS.join(", "))
+            })
             .collect();
         for entry in &config.languages {
             for variant in &entry.variants {
                 let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
                 if variant.is_empty() || variant.starts_with('.') || !variant.chars().all(fine) {
-                    let reason = format!("`{variant}` is no name for a variant: use letters, digits, `-` and `_`");
+                    let reason =
+                        format!("`{variant}` is no name for a variant: use letters, digits, `-` and `_`");
                     return Err(malformed("`languages`: ".into(), reason));
                 }
             }
@@ -245,7 +252,8 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_a_warning() {
-        let (_, warnings) = parse(r#"{"timeout": 1, "memory": 1, "languages": ["cpp"], "timout": 3}"#).unwrap();
+        let (_, warnings) =
+            parse(r#"{"timeout": 1, "memory": 1, "languages": ["cpp"], "timout": 3}"#).unwrap();
         assert!(warnings[0].contains("timout"), "{warnings:?}");
     }
 
@@ -253,12 +261,27 @@ mod tests {
     fn every_mistake_names_the_file_the_field_and_the_line() {
         let base = r#"{"timeout": 10, "memory": 128,"#;
         for (text, words) in [
-            (format!("{base}\n\"languages\": [\"pyton\"]}}"), vec!["languages[0]", "pyton", "nodejs", "line 2"]),
+            (
+                format!("{base}\n\"languages\": [\"pyton\"]}}"),
+                vec!["languages[0]", "pyton", "nodejs", "line 2"],
+            ),
             (format!("{base}\n\"languages\": []}}"), vec!["languages", "at least one", "line 2"]),
-            (format!("{base}\n\"languages\": [\"python\"], \"modules\": [\"queue\"]}}"), vec!["modules[0]", "queue", "storage", "line 2"]),
-            ("{\"timeout\": \"10\",\n\"memory\": 1, \"languages\": [\"python\"]}".into(), vec!["timeout", "line 1"]),
-            ("{\"timeout\": 0, \"memory\": 1, \"languages\": [\"python\"]}".into(), vec!["timeout", "above 0"]),
-            ("{\"memory\": 1,\n \"languages\": [\"python\"]}".into(), vec!["missing field `timeout`", "line 2"]),
+            (
+                format!("{base}\n\"languages\": [\"python\"], \"modules\": [\"queue\"]}}"),
+                vec!["modules[0]", "queue", "storage", "line 2"],
+            ),
+            (
+                "{\"timeout\": \"10\",\n\"memory\": 1, \"languages\": [\"python\"]}".into(),
+                vec!["timeout", "line 1"],
+            ),
+            (
+                "{\"timeout\": 0, \"memory\": 1, \"languages\": [\"python\"]}".into(),
+                vec!["timeout", "above 0"],
+            ),
+            (
+                "{\"memory\": 1,\n \"languages\": [\"python\"]}".into(),
+                vec!["missing field `timeout`", "line 2"],
+            ),
             ("{\"timeout\": 1".into(), vec!["EOF", "line 1"]),
             ("[]".into(), vec!["config.json"]),
             (String::new(), vec!["EOF"]),

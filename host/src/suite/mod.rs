@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use benchmark::Benchmark;
-pub use config::{BenchmarkConfig, ConfigError, LanguageConfig};
+pub use config::{BenchmarkConfig, ConfigError, LanguageConfig, LanguageName};
 pub use settings::{PlatformSettings, Settings, SettingsError};
 pub use snapshot::{Snapshot, SnapshotError};
 
@@ -97,8 +97,9 @@ impl Suite {
     pub fn benchmark(&self, name: &str) -> Result<Benchmark, SuiteError> {
         let as_path = Path::new(name);
         if !self.folders.contains_key(name) && as_path.join("config.json").is_file() {
-            let folder =
-                as_path.canonicalize().map_err(|source| SuiteError::Folder { folder: as_path.into(), source })?;
+            let folder = as_path
+                .canonicalize()
+                .map_err(|source| SuiteError::Folder { folder: as_path.into(), source })?;
             return Ok(Benchmark::new(folder));
         }
         self.named(name.trim_end_matches('/'))
@@ -119,7 +120,11 @@ impl Suite {
     }
 }
 
-fn collect(folder: &Path, depth: usize, found: &mut BTreeMap<String, Vec<PathBuf>>) -> Result<(), SuiteError> {
+fn collect(
+    folder: &Path,
+    depth: usize,
+    found: &mut BTreeMap<String, Vec<PathBuf>>,
+) -> Result<(), SuiteError> {
     if folder.join("config.json").symlink_metadata().is_ok() {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         found.entry(name).or_default().push(folder.to_path_buf());
@@ -160,7 +165,8 @@ mod tests {
 
     #[test]
     fn benchmarks_may_lie_in_category_folders() {
-        let root = suite(&["100.webapps/110.dynamic-html", "200.multimedia/210.thumbnailer", ".git/x", "out/y"]);
+        let root =
+            suite(&["100.webapps/110.dynamic-html", "200.multimedia/210.thumbnailer", ".git/x", "out/y"]);
         let suite = Suite::find(root.path()).unwrap();
         let names: Vec<_> = suite.benchmarks().unwrap().iter().map(|b| b.name().to_owned()).collect();
         assert_eq!(names, ["110.dynamic-html", "210.thumbnailer"]);

@@ -109,7 +109,8 @@ impl Walk<'_> {
                 Node::File(FileEntry { digest: self.file(&path, &below, &metadata)?, executable })
             } else {
                 return Err(unusable(
-                    "it is neither a file, a directory nor a link; remove it or name it in .fnpackignore".into(),
+                    "it is neither a file, a directory nor a link; remove it or name it in .fnpackignore"
+                        .into(),
                 ));
             };
             tree.insert(&RelPath::root().child(name), node).expect("an entry of the root can be inserted");
