@@ -8,8 +8,9 @@ import time
 import traceback
 import uuid
 
-# First, so that the packages that the benchmark pins win over those of the runtime.
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".python_packages/lib/site-packages"))
+# The package, and then the packages that the benchmark pins: they win over those of the runtime.
+ROOT = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [ROOT, os.path.join(ROOT, ".python_packages/lib/site-packages")]
 
 from function import function  # noqa: E402
 
