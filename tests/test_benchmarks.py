@@ -14,6 +14,7 @@ import pytest
 
 from support import zips
 from support.aws import Aws
+from support.command import Fnpack
 from support.places import BENCHMARKS
 from support.runtime_api import LambdaFunction, body_of, http_event
 from support.suite import Suite
@@ -45,15 +46,31 @@ def bucket(aws):
     return aws.bucket(f"benchmarks-{uuid.uuid4()}")
 
 
+@pytest.fixture(scope="module")
+def package(tmp_path_factory, downloads):
+    """Builds a benchmark, unless it was for a test before; its archive."""
+    fnpack = Fnpack(tmp_path_factory.mktemp("packages") / "fnpack", downloads=downloads)
+    archives = {}
+
+    def package(suite, benchmark, language):
+        key = (suite.root, benchmark, language)
+        if key not in archives:
+            build = {"python": fnpack.python, "nodejs": fnpack.nodejs}[language]
+            # Apart, so that two suites' benchmarks of one name do not meet.
+            out = fnpack.out / str(len(archives))
+            archives[key] = build(suite, benchmark, "--out", out, timeout=170).status_is("built").archive
+        return archives[key]
+
+    return package
+
+
 @pytest.fixture
-def start(fnpack, tmp_path, aws):
-    """Builds a benchmark, and starts its package as a function."""
+def start(package, tmp_path, aws):
+    """Starts a benchmark's package as a function."""
     started = []
 
     def start(benchmark, language, suite=Suite(BENCHMARKS), **environment):
-        build = {"python": fnpack.python, "nodejs": fnpack.nodejs}[language]
-        built = build(suite, benchmark, timeout=170).status_is("built")
-        folder = zips.unpack(built.archive, tmp_path / f"{benchmark}-{language}")
+        folder = zips.unpack(package(suite, benchmark, language), tmp_path / f"{benchmark}-{language}")
         function = LambdaFunction(folder, language, aws.environment | environment)
         started.append(function)
         return function
