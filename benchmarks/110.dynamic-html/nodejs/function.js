@@ -12,11 +12,13 @@ const LARGEST = 1_000_000;
 
 /** Renders a page that greets `username` and lists `random_len` numbers. */
 exports.handler = async (event) => {
+  const { username, random_len: count } = event;
+  if (!(count <= LARGEST)) throw new RangeError(`\`random_len\` is ${count}, not a number up to ${LARGEST}`);
   const began = performance.now();
   const numbers = new Set();
-  while (numbers.size < event.random_len) numbers.add(randomInt(LARGEST));
+  while (numbers.size < count) numbers.add(randomInt(LARGEST));
   const page = Mustache.render(await fs.readFile(TEMPLATE, 'utf8'), {
-    username: event.username,
+    username,
     time: new Date().toISOString(),
     numbers: [...numbers],
   });
