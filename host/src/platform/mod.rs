@@ -19,6 +19,8 @@ mod lent;
 mod limits;
 mod plugin;
 mod sandbox;
+#[cfg(test)]
+mod tests;
 mod text;
 mod wasi;
 
