@@ -71,7 +71,7 @@ pub enum Cause {
     #[error("{0}")]
     Failure(String),
     /// It took too long.
-    #[error("it did not answer within {} s", .0.as_secs_f32())]
+    #[error("it ran out of time: it did not answer within {} s", .0.as_secs_f32())]
     Deadline(Duration),
     /// It wanted more memory than it may have.
     #[error("it wanted more than the {} MiB of memory that a plugin may use", .0 >> 20)]
@@ -80,7 +80,7 @@ pub enum Cause {
     #[error("{0}")]
     Limit(String),
     /// It ended abnormally.
-    #[error("it crashed: {0}")]
+    #[error("it crashed, which is a trap in WebAssembly: {0}")]
     Trap(String),
     /// It answered what the contract does not allow.
     #[error("its answer cannot be used: {0}")]

@@ -15,6 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+pub use blobs::BlobReader;
 pub use collect::{Policy, Usage, Verified};
 pub use error::StoreError;
 pub(crate) use file::temporary_beside;
@@ -67,6 +68,11 @@ impl Store {
     /// Where an installer such as pip keeps its own cache.
     pub fn download_cache(&self, installer: &str) -> PathBuf {
         self.root.join("downloads").join(installer)
+    }
+
+    /// Where compiled plugins are kept; only its owner may look into it.
+    pub fn compiled_plugins(&self) -> PathBuf {
+        self.root.join("plugins")
     }
 
     fn sharded(&self, folder: &str, name: &str) -> PathBuf {
