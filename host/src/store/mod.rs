@@ -18,7 +18,7 @@ use std::sync::Mutex;
 pub use blobs::BlobReader;
 pub use collect::{Policy, Usage, Verified};
 pub use error::StoreError;
-pub(crate) use file::temporary_beside;
+
 pub use file::{remove_stale_temporaries, write_atomically};
 pub use folder::Links;
 pub use lock::Lock;
