@@ -33,7 +33,7 @@ fn component(describe: &str, wrappers: &str, memory: usize) -> Vec<u8> {
           (func (export "fnpack:plugin/platform@0.1.0#build-recipe") (param i32) (result i32) unreachable)
           (func (export "fnpack:plugin/platform@0.1.0#arrange") (param i32) (result i32) unreachable)
           (func (export "fnpack:plugin/platform@0.1.0#plan-image") (param i32) (result i32) unreachable)
-          (func (export "fnpack:plugin/platform@0.1.0#name-image") (param i32 i32 i32) (result i32) unreachable))"#
+          (func (export "fnpack:plugin/platform@0.1.0#name-image") (param i32) (result i32) unreachable))"#
     );
     let mut module = wat::parse_str(text).unwrap();
     let mut resolve = wit_parser::Resolve::default();
