@@ -42,7 +42,7 @@ def in_docker(fnpack, suite, language="python", *args, **run):
 
 @pytest.mark.parametrize("language, inside", [
     ("python", ".python_packages/lib/site-packages/six.py"),
-    ("nodejs", "node_modules/ms/index.js"),
+    ("nodejs", "function/node_modules/ms/index.js"),
 ])
 def test_packages_are_installed_in_the_build_image(language, inside, fnpack, suite, packages):
     run = in_docker(fnpack, suite, language).status_is("built")

@@ -150,7 +150,7 @@ def test_a_plugins_bytes_are_an_input(fnpack, suite, tmp_path):
     assert HOSTILE.exists(), f"{HOSTILE} is missing: run `make build`"
     plugin = tmp_path / "plugin.wasm"
     shutil.copy(HOSTILE, plugin)
-    arguments = ("--platform", "hostile", "--plugin", plugin, "--language", "python")
+    arguments = ("--platform", "hostile", "--plugin", plugin, "--language", "python", "--language-version", "3.11")
     fnpack.build(suite, *arguments).status_is("built")
     fnpack.build(suite, *arguments).status_is("cached")
     plugin.write_bytes(components.with_other_bytes(plugin.read_bytes()))
@@ -159,7 +159,7 @@ def test_a_plugins_bytes_are_an_input(fnpack, suite, tmp_path):
     # And where it lies is none.
     moved = tmp_path / "elsewhere.wasm"
     plugin.rename(moved)
-    fnpack.build(suite, "--platform", "hostile", "--plugin", moved, "--language", "python").status_is("cached")
+    fnpack.python(suite, "--platform", "hostile", "--plugin", moved).status_is("cached")
 
 
 @pytest.mark.docker

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from support import zips
+from support.places import HOSTILE
 from support.suite import Benchmark
 
 PYTHON = ("--language", "python", "--language-version", "3.11")
@@ -145,7 +146,7 @@ def test_a_script_cannot_put_anything_outside_by_a_link(fnpack, suite, tmp_path)
 
 @pytest.fixture
 def variants(suite) -> Benchmark:
-    """A function for Node.js with a variant of each kind: AWS runs both of these engines."""
+    """A function for Node.js with a variant of each kind: the tests' platform runs these engines."""
     languages = [{"language": "nodejs", "variants": ["default", "bun", "llrt"]}, "python"]
     lines = "".join(f"// line {number}\n" for number in range(1, 21))
     benchmark = suite.benchmark(config={"languages": languages}, files={
@@ -156,24 +157,25 @@ def variants(suite) -> Benchmark:
     return benchmark
 
 
-def variant_of(fnpack) -> str:
-    """A variant, not the default one, that AWS runs functions of Node.js in."""
-    platforms = fnpack.run("list", "platforms", "--format", "json").stdout
-    return next(name for name in ("bun", "llrt") if name in platforms)
+VARIANT = "bun"
+
+
+def nodejs(fnpack, suite, *args, **run):
+    """Builds for a platform that runs functions of Node.js in two engines: the tests' own."""
+    return fnpack.nodejs(suite, "--platform", "hostile", "--plugin", HOSTILE, *args, **run)
 
 
 def test_a_variants_folder_is_laid_over_the_sources(fnpack, suite, variants):
-    variant = variant_of(fnpack)
-    variants.write(f"nodejs/{variant}/function.js", "exports.handler = async () => ({ result: 'other' });\n")
-    variants.write(f"nodejs/{variant}/lib/more.js", "")
+    variants.write(f"nodejs/{VARIANT}/function.js", "exports.handler = async () => ({ result: 'other' });\n")
+    variants.write(f"nodejs/{VARIANT}/lib/more.js", "")
     names = {}
-    for name in ("default", variant):
-        run = fnpack.nodejs(suite, "--variant", name)
+    for name in ("default", VARIANT):
+        run = nodejs(fnpack, suite, "--variant", name)
         names[name] = zips.names(run.archive)
-        assert (b"'other'" in zips.read(run.archive, "function/function.js")) == (name == variant)
-        assert not [entry for entry in names[name] if entry.startswith(("function/bun/", "function/llrt/"))]
-    assert "function/lib/more.js" in names[variant] and "function/lib/more.js" not in names["default"]
-    assert "function/kept.js" in names[variant]
+        assert (b"'other'" in zips.read(run.archive, "function.js")) == (name == VARIANT)
+        assert not [entry for entry in names[name] if entry.startswith(("bun/", "llrt/"))]
+    assert "lib/more.js" in names[VARIANT] and "lib/more.js" not in names["default"]
+    assert "kept.js" in names[VARIANT]
 
 
 PATCH = """\
@@ -190,16 +192,15 @@ PATCH = """\
 
 @pytest.mark.parametrize("offset", [0, 7])
 def test_a_variants_patch_is_applied_where_its_lines_are_now(offset, fnpack, suite, variants):
-    variant = variant_of(fnpack)
-    variants.write(f"nodejs/{variant}/patch.diff", PATCH)
+    variants.write(f"nodejs/{VARIANT}/patch.diff", PATCH)
     text = (variants / "nodejs/function.js").read_text()
     variants.write("nodejs/function.js", "// new\n" * offset + text)
-    run = fnpack.nodejs(suite, "--variant", variant)
-    assert b"'patched'" in zips.read(run.archive, "function/function.js")
+    run = nodejs(fnpack, suite, "--variant", VARIANT)
+    assert b"'patched'" in zips.read(run.archive, "function.js")
     assert not [name for name in zips.names(run.archive) if "patch.diff" in name]
     # A changed patch is seen.
-    variants.write(f"nodejs/{variant}/patch.diff", PATCH.replace("patched", "patched again"))
-    after = fnpack.nodejs(suite, "--variant", variant).status_is("built")
+    variants.write(f"nodejs/{VARIANT}/patch.diff", PATCH.replace("patched", "patched again"))
+    after = nodejs(fnpack, suite, "--variant", VARIANT).status_is("built")
     assert "patch.diff" in json.dumps(after.target["reasons"])
 
 
@@ -211,24 +212,21 @@ def test_a_variants_patch_is_applied_where_its_lines_are_now(offset, fnpack, sui
     ("this is no patch\n", ["patch.diff"]),
 ], ids=["another text", "an absent file", "leaves the folder", "an absolute path", "no patch"])
 def test_a_patch_that_does_not_apply_names_file_and_hunk(patch, words, fnpack, suite, variants):
-    variant = variant_of(fnpack)
-    variants.write(f"nodejs/{variant}/patch.diff", patch)
-    run = fnpack.nodejs(suite, "--variant", variant, status=1)
+    variants.write(f"nodejs/{VARIANT}/patch.diff", patch)
+    run = nodejs(fnpack, suite, "--variant", VARIANT, status=1)
     run.says("patch.diff", *words)
     assert fnpack.finished_files() == []
     # The default variant has nothing to do with it.
-    fnpack.nodejs(suite).status_is("built")
+    nodejs(fnpack, suite).status_is("built")
 
 
 def test_a_variant_without_a_folder_is_named(fnpack, suite, variants):
-    variant = variant_of(fnpack)
-    fnpack.nodejs(suite, "--variant", variant, status=1).says(variant, "folder")
+    nodejs(fnpack, suite, "--variant", VARIANT, status=1).says(VARIANT, "folder")
 
 
 def test_a_variant_that_the_benchmark_does_not_declare_lists_those_it_does(fnpack, suite):
     suite.benchmark()
-    variant = variant_of(fnpack)
-    fnpack.nodejs(suite, "--variant", variant, status=2).says(variant, "default")
+    nodejs(fnpack, suite, "--variant", VARIANT, status=2).says(VARIANT, "default")
 
 
 # --- manifests
@@ -249,8 +247,8 @@ def test_dev_dependencies_are_left_out(fnpack, suite):
     manifest = {"name": "x", "version": "1.0.0", "dependencies": {"ms": "2.1.3"}, "devDependencies": {"mustache": "4.2.0"}}
     suite.benchmark(files={"nodejs/package.json": json.dumps(manifest)})
     names = zips.names(fnpack.nodejs(suite).archive)
-    assert "node_modules/ms/index.js" in names
-    assert not [name for name in names if name.startswith("node_modules/mustache")]
+    assert "function/node_modules/ms/index.js" in names
+    assert not [name for name in names if name.startswith("function/node_modules/mustache")]
 
 
 def test_a_package_lock_is_honoured(fnpack, suite):
@@ -268,7 +266,7 @@ def test_a_package_lock_is_honoured(fnpack, suite):
     }
     suite.benchmark(files={"nodejs/package.json": json.dumps(manifest), "nodejs/package-lock.json": json.dumps(lock)})
     archive = fnpack.nodejs(suite).archive
-    assert json.loads(zips.read(archive, "node_modules/ms/package.json"))["version"] == "2.1.2"
+    assert json.loads(zips.read(archive, "function/node_modules/ms/package.json"))["version"] == "2.1.2"
 
 
 def test_hashed_requirements_stay_hashed(fnpack, suite):

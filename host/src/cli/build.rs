@@ -11,10 +11,10 @@ use anyhow::{Context as _, Result, anyhow};
 use super::session::{Session, usage};
 use super::{FAILED, Format, SuiteArguments};
 use crate::executor::{Cancel, end_abandoned};
-use crate::pipeline::{self, Context, ExecutorChoice, Executors, Job, Outcome, Step, StepState, size};
+use crate::pipeline::{self, Context, Executors, Job, Outcome, Step, StepState, size};
 use crate::platform::Plugins;
 use crate::report::{self, Colour, Display, JsonLine, coloured};
-use crate::suite::{Benchmark, Snapshot};
+use crate::suite::{Benchmark, ExecutorChoice, Snapshot};
 use crate::target::{Filters, Target};
 
 #[derive(clap::Args)]
@@ -86,11 +86,7 @@ pub fn run(arguments: &BuildArguments) -> Result<ExitCode> {
     let plugins = session.plugins(&arguments.suite)?;
     let selection = Selection::of(arguments, &session, &plugins)?;
 
-    let choice = match (arguments.executor, &session.settings.build.executor) {
-        (Some(choice), _) => choice,
-        (None, Some(word)) => ExecutorChoice::parse(word).map_err(|error| usage(anyhow!(error)))?,
-        (None, None) => ExecutorChoice::Auto,
-    };
+    let choice = arguments.executor.or(session.settings.build.executor).unwrap_or(ExecutorChoice::Auto);
     let out =
         arguments.out.clone().or_else(|| session.settings.build.out.clone()).unwrap_or_else(|| "out".into());
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -241,7 +237,13 @@ fn possible(
 fn check_settings(session: &Session, plugins: &Plugins) -> Result<()> {
     let file = session.suite_root.join(crate::suite::SETTINGS_FILE);
     for (platform, set) in &session.settings.platform {
-        let Some(plugin) = plugins.named(platform) else { continue };
+        let Some(plugin) = plugins.named(platform) else {
+            let known: Vec<&str> = plugins.all().map(|plugin| plugin.description().name.as_str()).collect();
+            let (file, known) = (file.display(), known.join(", "));
+            return Err(usage(anyhow!(
+                "{file}: [platform.{platform}]: there is no such platform; there is {known}"
+            )));
+        };
         let known: Vec<&str> =
             plugin.description().settings.iter().map(|setting| setting.key.as_str()).collect();
         if let Some(slip) = set.own.keys().find(|key| !known.contains(&key.as_str())) {

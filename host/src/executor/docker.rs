@@ -369,11 +369,16 @@ fn engine_error(error: Error) -> ExecutionError {
         Error::SocketNotFoundError(path) => {
             format!("no Docker engine answers: there is no socket {path}; {hint}")
         }
-        Error::RequestTimeoutError => format!("the Docker engine does not answer; {hint}"),
+        Error::RequestTimeoutError => format!("the Docker engine{} does not answer; {hint}", address()),
         Error::DockerResponseServerError { message, .. } => format!("the Docker engine refuses: {message}"),
         Error::DockerStreamError { error } => error,
-        other => format!("the Docker engine cannot be reached: {}; {hint}", causes(&other)),
+        other => format!("the Docker engine{} cannot be reached: {}; {hint}", address(), causes(&other)),
     })
+}
+
+/// Where the user says that the engine is.
+fn address() -> String {
+    std::env::var("DOCKER_HOST").map(|address| format!(" at {address}")).unwrap_or_default()
 }
 
 fn causes(error: &dyn std::error::Error) -> String {

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use super::package::package_code;
 use super::packages::add_packages;
 use super::place::Chosen;
 use super::prepare::prepare;
-use super::query::{is_missing, query};
+use super::query::{missing, query};
 use super::record::{Artifact, Step, StepState};
 use super::sources::{Sources, choose};
 use super::wrappers::add_wrappers;
@@ -63,11 +64,7 @@ pub fn build(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<Outcom
         return Ok(outcome(artifact, true, Vec::new(), warnings));
     }
     let run = Run::new(context, job, &question);
-    let made = run.steps(snapshot).or_else(|error| {
-        // A lost or damaged blob: its maker runs again.
-        if is_missing(&error) { run.steps(snapshot) } else { Err(error) }
-    });
-    let (artifact, warnings) = made?;
+    let (artifact, warnings) = run.steps_until_whole(snapshot)?;
     Ok(outcome(artifact, false, known.reasons, warnings))
 }
 
@@ -131,6 +128,17 @@ impl<'a> Run<'a> {
             question,
             warnings: Mutex::default(),
             plan: None,
+        }
+    }
+
+    /// Runs through the steps, and again where a blob was lost or damaged: then its maker runs.
+    fn steps_until_whole(&self, snapshot: &Snapshot) -> Result<(Artifact, Vec<String>)> {
+        let mut lost = BTreeSet::new();
+        loop {
+            match self.steps(snapshot) {
+                Err(error) if missing(&error).is_some_and(|digest| lost.insert(digest)) => {}
+                other => return other,
+            }
         }
     }
 
@@ -206,6 +214,9 @@ pub fn plan(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<(Vec<St
         Err(error) => return Err(error),
     };
     let mut steps = run.plan.take().expect("it was set").into_inner().expect("no panic while held");
+    if end == StepState::Unknown && steps.len() <= question.sources.init_scripts.len() {
+        steps.push(Step { title: "install".to_owned(), key: None, state: StepState::Unknown });
+    }
     steps.push(whole(end));
     Ok((steps, known.reasons))
 }

@@ -21,5 +21,5 @@ pub use build::{Outcome, build, plan};
 pub use context::{Context, Job, Progress};
 pub use inputs::Inputs;
 pub use limits::size;
-pub use place::{ExecutorChoice, Executors};
+pub use place::Executors;
 pub use record::{Artifact, Step, StepState};

@@ -3,7 +3,6 @@ use std::fmt;
 use std::sync::{Mutex, OnceLock};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use clap::ValueEnum;
 
 use super::{Context, Job};
 use crate::executor::{
@@ -13,25 +12,7 @@ use crate::executor::{
 use crate::language::{Architecture, Language, Place};
 use crate::platform::ImageSource;
 use crate::store::Store;
-
-/// Who runs installers and package.sh.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExecutorChoice {
-    /// Docker where an engine answers and has the build image or can get it, else this machine
-    Auto,
-    /// A container of the platform's build image
-    Docker,
-    /// This machine
-    Host,
-}
-
-impl ExecutorChoice {
-    /// The choice of that name.
-    pub fn parse(word: &str) -> Result<Self, String> {
-        <Self as ValueEnum>::from_str(word, false)
-            .map_err(|_| format!("build.executor is `{word}`; it can be auto, docker or host"))
-    }
-}
+use crate::suite::ExecutorChoice;
 
 /// Where a target's dependencies are installed, and why there.
 #[derive(Clone, Debug)]
@@ -165,7 +146,7 @@ impl<'a> Executors<'a> {
         let docker = match self.docker() {
             Ok(docker) => docker,
             Err(error) if must => bail!("{error}"),
-            Err(_) => return host(Some("no container engine answers".to_owned()), false),
+            Err(_) => return host(Some("no Docker engine answers".to_owned()), false),
         };
         let Some((image, architecture)) = build_image(context, job, docker) else {
             if must {

@@ -30,7 +30,7 @@ pub fn query(context: &Context, job: &Job, key: &Digest, inputs: &Inputs) -> Res
     };
     match in_place(context, job, key, &at, &build, last) {
         Ok(artifact) => Ok(Known { artifact: Some((artifact, build.warnings)), reasons: Vec::new() }),
-        Err(error) if is_missing(&error) => {
+        Err(error) if missing(&error).is_some() => {
             let reasons =
                 vec!["the finished archive and what it is made of are gone from the cache".to_owned()];
             Ok(Known { artifact: None, reasons })
@@ -39,11 +39,12 @@ pub fn query(context: &Context, job: &Job, key: &Digest, inputs: &Inputs) -> Res
     }
 }
 
-/// Whether an error means that a blob was lost, so that its maker has to run again.
-pub fn is_missing(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        matches!(cause.downcast_ref(), Some(StoreError::Missing(_)))
-            || matches!(cause.downcast_ref(), Some(ArchiveError::Store(StoreError::Missing(_))))
+/// The blob that an error says was lost, so that its maker has to run again.
+pub fn missing(error: &anyhow::Error) -> Option<Digest> {
+    error.chain().find_map(|cause| match (cause.downcast_ref(), cause.downcast_ref()) {
+        (Some(StoreError::Missing(digest)), _) => Some(*digest),
+        (_, Some(ArchiveError::Store(StoreError::Missing(digest)))) => Some(*digest),
+        _ => None,
     })
 }
 

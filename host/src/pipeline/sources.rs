@@ -17,7 +17,8 @@ pub struct Sources {
     pub init_scripts: Vec<RelPath>,
     /// The language's package.sh.
     pub package_script: Option<FileEntry>,
-    /// The benchmark's whole folder, which init.sh scripts may read.
+    /// What init.sh scripts may read: the benchmark's folder, without other languages' folders,
+    /// and with the language's as it is built.
     pub folder: Tree,
 }
 
@@ -72,7 +73,23 @@ pub fn choose(job: &Job, snapshot: &Snapshot, language: &dyn Language) -> Result
             tree = language.select_manifest(&tree.overlay(overlay), &runtime)?;
         }
     }
-    Ok(Sources { tree, patch, init_scripts, package_script, folder: folder.clone() })
+    let folder = if init_scripts.is_empty() { Tree::empty() } else { readable(job, folder, &all, &tree)? };
+    Ok(Sources { tree, patch, init_scripts, package_script, folder })
+}
+
+/// The benchmark's folder as its init.sh scripts see it.
+fn readable(job: &Job, folder: &Tree, language: &Tree, built: &Tree) -> Result<Tree> {
+    let mut readable = folder.clone();
+    for entry in &job.config.languages {
+        readable.remove(&child(entry.language.name()));
+    }
+    let at = child(job.target.language.name());
+    readable.insert(&at, Node::Directory(built.clone()))?;
+    let script = child(INIT_SCRIPT);
+    if let Some(own) = language.get(&script) {
+        readable.insert(&at.join(&script), own.clone())?;
+    }
+    Ok(readable)
 }
 
 /// The chosen manifest beside all that there were, so that a patch finds the one it names; what

@@ -133,6 +133,7 @@ impl Store {
                 }
             }
         }
+        remove_if_there(&self.root().join("CACHEDIR.TAG"))?;
         Ok(before)
     }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 pub use benchmark::Benchmark;
 pub use config::{BenchmarkConfig, ConfigError, LanguageConfig, LanguageName};
-pub use settings::{PlatformSettings, Settings, SettingsError};
+pub use settings::{ExecutorChoice, PlatformSettings, Settings, SettingsError};
 pub use snapshot::{Snapshot, SnapshotError};
 
 /// The name of the suite's settings file.

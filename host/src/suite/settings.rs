@@ -53,8 +53,8 @@ pub struct BuildSettings {
     pub out: Option<PathBuf>,
     /// How many targets are built at once.
     pub jobs: Option<std::num::NonZeroUsize>,
-    /// "auto", "docker" or "host".
-    pub executor: Option<String>,
+    /// Who runs installers and package.sh.
+    pub executor: Option<ExecutorChoice>,
     /// After this many seconds an installer or script is ended.
     pub time_limit_seconds: u64,
 }
@@ -63,6 +63,18 @@ impl Default for BuildSettings {
     fn default() -> Self {
         Self { out: None, jobs: None, executor: None, time_limit_seconds: 1800 }
     }
+}
+
+/// Who runs installers and package.sh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExecutorChoice {
+    /// Docker where an engine answers and has the build image or can get it, else this machine
+    Auto,
+    /// A container of the platform's build image
+    Docker,
+    /// This machine
+    Host,
 }
 
 /// Where plugins come from.

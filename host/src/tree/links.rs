@@ -52,6 +52,10 @@ impl Tree {
         let shown = || String::from_utf8_lossy(target).into_owned();
         let mut hops = 0;
         match self.walk(&goal, &mut hops)? {
+            // A directory that the link lies in.
+            Some((path, _)) if link.starts_with(&path) => {
+                Err(LinkError::Loops { link: link.clone(), target: shown() })
+            }
             Some((path, _)) => Ok(path),
             None if hops > MAX_HOPS => Err(LinkError::Loops { link: link.clone(), target: shown() }),
             None => Err(LinkError::Dangles { link: link.clone(), target: shown() }),

@@ -9,6 +9,7 @@ use crate::unknown;
 const FUNCTION: &str = "function";
 
 pub fn arrange(target: &Target) -> Result<Layout, Failure> {
+    check_entry_point(target)?;
     let version = &target.runtime.version;
     let (edits, runtime) = match target.runtime.language.as_str() {
         "python" => (python()?, format!("python{version}")),
@@ -26,6 +27,24 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
             pair("timeout", target.timeout_seconds.to_string()),
             pair("memory-size", target.memory_mib.to_string()),
         ],
+    })
+}
+
+/// The handler imports the function's own module by this name.
+fn check_entry_point(target: &Target) -> Result<(), Failure> {
+    let names: &[&str] = match target.runtime.language.as_str() {
+        "python" => &["function.py"],
+        _ => &["function.js", "function.mjs", "function.cjs"],
+    };
+    if tree::entries("")?.iter().any(|entry| names.contains(&entry.name.as_str())) {
+        return Ok(());
+    }
+    Err(Failure {
+        message: format!(
+            "the benchmark {} has no {} for {}",
+            target.benchmark, names[0], target.runtime.language
+        ),
+        hint: Some(format!("its handler(event) is looked for in {}/{}", target.runtime.language, names[0])),
     })
 }
 

@@ -23,12 +23,8 @@ export!(Hostile);
 
 impl Guest for Hostile {
     fn describe() -> Description {
-        let support = |language: &str, version: &str| Support {
-            runtime: Runtime {
-                language: language.into(),
-                version: version.into(),
-                variant: "default".into(),
-            },
+        let support = |language: &str, version: &str, variant: &str| Support {
+            runtime: Runtime { language: language.into(), version: version.into(), variant: variant.into() },
             architectures: vec!["x64".into(), "arm64".into()],
             deployments: vec!["package".into()],
             build_images: Vec::new(),
@@ -50,10 +46,11 @@ impl Guest for Hostile {
                 limits: vec![limit],
             }],
             supports: vec![
-                support("python", "3.11"),
-                support("python", "3.12"),
-                support("nodejs", "20"),
-                support("nodejs", "22"),
+                support("python", "3.11", "default"),
+                support("python", "3.12", "default"),
+                support("nodejs", "20", "default"),
+                support("nodejs", "20", "bun"),
+                support("nodejs", "22", "default"),
             ],
             settings: vec![KnownSetting {
                 key: "behaviour".into(),

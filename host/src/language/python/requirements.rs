@@ -119,6 +119,11 @@ impl Reader<'_> {
             self.requirements.locals.push(local);
             return Ok(());
         }
+        if !is_requirement(line) {
+            return Err(LanguageError::Manifest(format!(
+                "`{line}` is no requirement; write it like `name==1.2.3` or `name[extra]>=1 ; marker`"
+            )));
+        }
         self.requirements.hashed |= line.contains(" --hash");
         let names = match self.constraints {
             true => &mut self.requirements.constrained,
@@ -169,6 +174,19 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
         })
         .filter(|(_, line)| !line.is_empty())
         .collect()
+}
+
+/// Whether a line may be a requirement: a URL, or a name with nothing behind it but what may be
+/// (<https://packaging.python.org/en/latest/specifications/dependency-specifiers/>).
+fn is_requirement(line: &str) -> bool {
+    if line.contains("://") {
+        return true;
+    }
+    let line = without_options(line);
+    let end = line.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))).unwrap_or(line.len());
+    let rest = line[end..].trim_start();
+    line.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && (rest.is_empty() || rest.starts_with(['[', '(', '=', '<', '>', '!', '~', ';', '@']))
 }
 
 /// A requirement without the options of its line, such as its hashes.
@@ -254,6 +272,17 @@ mod tests {
         ] {
             let error = read(&[("requirements.txt", &format!("\n{line}\n"))]).unwrap_err().to_string();
             assert!(error.contains(word) && error.contains("requirements.txt, line 2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_requirement_is_an_error_with_its_line() {
+        for line in ["==what is this", "two words", "-", "six,seven"] {
+            let text = format!("six\n{line}\n");
+            match read(&[("requirements.txt", &text)]) {
+                Err(error) => assert!(error.to_string().contains("requirements.txt, line 2"), "{error}"),
+                Ok(_) => assert!(line.starts_with('-'), "{line}: an option is left to the installer"),
+            }
         }
     }
 
