@@ -43,6 +43,9 @@ pub enum Exceeded {
     /// So many bytes of memory.
     #[error("more than {0} bytes of memory")]
     Memory(usize),
+    /// So much time.
+    #[error("more than {0:?}")]
+    Deadline(Duration),
     /// What it did, in words that follow "it".
     #[error("it {0}")]
     Other(String),

@@ -188,3 +188,79 @@ impl OutputStream for Tail {
         Ok(64 << 10)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use wasmtime::Store;
+    use wasmtime::component::Component;
+
+    use super::super::engine::engine;
+    use super::super::limits::Limits;
+    use super::*;
+
+    /// Runs a component's function `run` with nothing but WASI.
+    fn run(component: &str) -> (u64, Store<State>) {
+        let component = Component::new(engine(), wat::parse_str(component).unwrap()).unwrap();
+        let mut linker = Linker::new(engine());
+        add_to_linker(&mut linker).unwrap();
+        let mut store = Store::new(engine(), State::new("test", &Limits::default(), None));
+        store.set_epoch_deadline(1000);
+        let instance = linker.instantiate(&mut store, &component).unwrap();
+        let run = instance.get_typed_func::<(), (u64,)>(&mut store, "run").unwrap();
+        let (answer,) = run.call(&mut store, ()).unwrap();
+        (answer, store)
+    }
+
+    #[test]
+    fn a_sleep_is_over_at_once() {
+        let began = Instant::now();
+        let (now, _) = run(r#"(component
+          (import "wasi:io/poll@0.2.0" (instance $poll
+            (export "pollable" (type $p (sub resource)))
+            (export "[method]pollable.block" (func (param "self" (borrow $p))))))
+          (alias export $poll "pollable" (type $pollable))
+          (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock
+            (alias outer 1 $pollable (type $outer))
+            (export "pollable" (type $p (eq $outer)))
+            (export "now" (func (result u64)))
+            (export "subscribe-duration" (func (param "when" u64) (result (own $p))))))
+          (core func $now (canon lower (func $clock "now")))
+          (core func $subscribe (canon lower (func $clock "subscribe-duration")))
+          (core func $block (canon lower (func $poll "[method]pollable.block")))
+          (core module $m
+            (import "" "now" (func $now (result i64)))
+            (import "" "subscribe" (func $subscribe (param i64) (result i32)))
+            (import "" "block" (func $block (param i32)))
+            (func (export "run") (result i64)
+              (call $block (call $subscribe (i64.const 3600000000000)))
+              (call $now)))
+          (core instance $i (instantiate $m (with "" (instance
+            (export "now" (func $now)) (export "subscribe" (func $subscribe)) (export "block" (func $block))))))
+          (func (export "run") (result u64) (canon lift (core func $i "run"))))"#);
+        assert!(began.elapsed() < Duration::from_secs(5));
+        assert_eq!(now, 0);
+    }
+
+    #[test]
+    fn random_numbers_are_the_same_every_time() {
+        let component = r#"(component
+          (import "wasi:random/random@0.2.3" (instance $random (export "get-random-u64" (func (result u64)))))
+          (core func $get (canon lower (func $random "get-random-u64")))
+          (core module $m (import "" "get" (func $get (result i64))) (func (export "run") (result i64) (call $get)))
+          (core instance $i (instantiate $m (with "" (instance (export "get" (func $get))))))
+          (func (export "run") (result u64) (canon lift (core func $i "run"))))"#;
+        assert_eq!(run(component).0, run(component).0);
+    }
+
+    #[test]
+    fn the_last_line_of_standard_error_is_kept() {
+        let wasi = Wasi::new();
+        wasi.errors.add(b"first\n");
+        wasi.errors.add(&[b'x'; 10_000]);
+        wasi.errors.add(b"\nTypeError: no\n\n");
+        assert_eq!(wasi.last_error().as_deref(), Some("TypeError: no"));
+        assert!(wasi.errors.0.lock().unwrap().len() <= MAX_TEXT);
+    }
+}
