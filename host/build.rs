@@ -54,7 +54,9 @@ fn compile(workspace: &Path, out: &Path) -> PathBuf {
     // What this build was asked for is not what the plugins' build is to do.
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
-        let is_build = name.starts_with("CARGO_") && !["CARGO_HOME", "CARGO_NET_OFFLINE"].contains(&&*name);
+        // How cargo reaches its registries is the machine's business.
+        let reaches = ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR"];
+        let is_build = name.starts_with("CARGO_") && !reaches.iter().any(|kept| name.starts_with(kept));
         if is_build
             || name.starts_with("RUSTC_")
             || ["RUSTFLAGS", "RUSTC", "TARGET", "HOST"].contains(&&*name)

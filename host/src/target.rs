@@ -104,9 +104,24 @@ impl Filters {
     fn all(&self) -> [Filter<'_>; 6] {
         let any: fn(&Target, &[&Target]) -> bool = |_, _| true;
         [
-            Filter { dimension: "platform", wanted: &self.platforms, of: |t| t.platform.clone(), left_out: any },
-            Filter { dimension: "language", wanted: &self.languages, of: |t| t.language.to_string(), left_out: any },
-            Filter { dimension: "language version", wanted: &self.versions, of: |t| t.version.clone(), left_out: any },
+            Filter {
+                dimension: "platform",
+                wanted: &self.platforms,
+                of: |t| t.platform.clone(),
+                left_out: any,
+            },
+            Filter {
+                dimension: "language",
+                wanted: &self.languages,
+                of: |t| t.language.to_string(),
+                left_out: any,
+            },
+            Filter {
+                dimension: "language version",
+                wanted: &self.versions,
+                of: |t| t.version.clone(),
+                left_out: any,
+            },
             Filter {
                 dimension: "variant",
                 wanted: &self.variants,
@@ -222,15 +237,27 @@ mod tests {
     fn left_out_filters_mean_everything_but_of_variant_architecture_and_deployment() {
         let chosen = Filters::default().choose("b", &all()).unwrap();
         let names: Vec<_> = chosen.iter().map(ToString::to_string).collect();
-        assert_eq!(names, ["aws/b/python-3.12-x64", "aws/b/nodejs-22-x64", "openwhisk/b/python-3.11-x64 (container)"]);
+        assert_eq!(
+            names,
+            ["aws/b/python-3.12-x64", "aws/b/nodejs-22-x64", "openwhisk/b/python-3.11-x64 (container)"]
+        );
     }
 
     #[test]
     fn a_filter_that_leaves_nothing_says_what_there_is() {
         for (filters, words) in [
-            (Filters { platforms: words(&["asw"]), ..Filters::default() }, ["platform `asw`", "aws, openwhisk"]),
-            (Filters { languages: words(&["cpp"]), ..Filters::default() }, ["language `cpp`", "nodejs, python"]),
-            (Filters { versions: words(&["3.9"]), ..Filters::default() }, ["version `3.9`", "22, 3.11, 3.12"]),
+            (
+                Filters { platforms: words(&["asw"]), ..Filters::default() },
+                ["platform `asw`", "aws, openwhisk"],
+            ),
+            (
+                Filters { languages: words(&["cpp"]), ..Filters::default() },
+                ["language `cpp`", "nodejs, python"],
+            ),
+            (
+                Filters { versions: words(&["3.9"]), ..Filters::default() },
+                ["version `3.9`", "22, 3.11, 3.12"],
+            ),
             (Filters { architectures: words(&["riscv"]), ..Filters::default() }, ["`riscv`", "x64"]),
         ] {
             let error = filters.choose("b", &all()).unwrap_err().to_string();
@@ -249,6 +276,9 @@ mod tests {
             ..Filters::default()
         };
         let chosen = filters.choose("b", &all()).unwrap();
-        assert_eq!(chosen.iter().map(Target::folder).collect::<Vec<_>>(), [PathBuf::from("aws/b/nodejs-22-bun-x64")]);
+        assert_eq!(
+            chosen.iter().map(Target::folder).collect::<Vec<_>>(),
+            [PathBuf::from("aws/b/nodejs-22-bun-x64")]
+        );
     }
 }

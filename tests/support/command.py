@@ -146,7 +146,7 @@ class Fnpack:
         """The arguments of a build for AWS on this machine; a flag of the caller's wins."""
         given = [str(arg) for arg in args]
         defaults = {"--out": self.out, "--platform": "aws", "--executor": "host", "--format": "json"}
-        command = ["build", "--suite", getattr(suite, "root", suite)]
+        command = ["build", "--suite", suite if isinstance(suite, Path) else suite.root]
         for flag, value in defaults.items():
             if flag not in given:
                 command += [flag, value]

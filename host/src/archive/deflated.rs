@@ -1,272 +1,281 @@
-//! The deflated form of a blob, kept in a file beside it: a header, then raw deflate
-//! (<https://www.rfc-editor.org/rfc/rfc1951>). It can always be made again, so it is written
-//! without waiting for the disk, and checked when it is read.
+//! The deflated form of a blob, as an archive holds it and the store keeps it.
+//!
+//! A kept form is a header and the deflated bytes. The header holds, little-endian: 8 bytes of magic
+//! with the version of the deflater, a `u32` with the zip method, the blob's CRC-32 (`u32`), the
+//! count of deflated bytes (`u64`), and a CRC-32 (`u32`) over the deflated bytes and the header's
+//! fields before it. A blob that deflating does not make smaller has a header alone. A form can
+//! always be made again, so it is not synced: what is damaged or torn fails its check.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
 
-use flate2::{Compress, Compression, FlushCompress, Status};
-use tempfile::NamedTempFile;
+use flate2::{Compress, Compression, FlushCompress};
+use libdeflater::{CompressionLvl, Compressor};
 
-use super::ArchiveError;
-use crate::store::{Store, temporary_beside};
-use crate::tree::{Digest, Hasher};
+use super::records::Method;
+use super::temporary::file_beside;
+use crate::store::{Store, StoreError};
+use crate::tree::Digest;
 
-/// The level of most zip programs.
-const LEVEL: u32 = 6;
-/// A larger blob is deflated in blocks of this size, which many threads can do at once.
-pub const BLOCK: u64 = 1 << 20;
-/// Up to this size a blob is deflated in one piece, by a faster library that must hold it.
-pub const WHOLE: u64 = 2 * BLOCK;
+/// Changes whenever the same blob would be deflated to other bytes than before.
+const MAGIC: [u8; 8] = *b"fnpkdef1";
+/// How long the header is.
+pub const HEADER: usize = 28;
+/// The level, from 1 to 9.
+const LEVEL: u8 = 6;
+/// Smaller blobs are deflated each time: that takes little longer than to keep and find a form.
+const KEPT_FROM: u64 = 16 * 1024;
+/// The mode of a kept form: like a blob, it is not written to again.
+pub const KEPT_MODE: u32 = 0o444;
+/// How much is read at once.
+pub const CHUNK: usize = 256 * 1024;
 
-const MAGIC: [u8; 8] = *b"fnpackD1";
-const HEADER: usize = 32;
-const BUFFER: usize = 256 << 10;
-
-/// How a zip holds a file's bytes: <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>, 4.4.5.
+/// What the header of a deflated form tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// As they are.
-    Stored,
-    /// Deflated.
-    Deflated,
-}
-
-/// What a zip says of a file, and where the bytes that it holds are.
-#[derive(Debug)]
-pub struct Deflated {
-    /// How the bytes are held.
+pub struct Form {
+    /// How the bytes are kept.
     pub method: Method,
     /// The CRC-32 of the blob.
-    pub crc: u32,
-    /// How many bytes there are in the zip.
-    pub length: u64,
-    /// The CRC-32 of these.
-    check: u32,
-    body: Body,
+    pub crc32: u32,
+    /// How many bytes an archive holds of it.
+    pub compressed: u64,
 }
 
+/// A blob as an archive holds it.
 #[derive(Debug)]
-enum Body {
-    /// The blob itself.
-    Blob(Digest),
-    /// After the header of the file.
-    File(File),
-    /// Where it could not be kept: a full disk, a cache that can only be read.
-    Memory(Vec<u8>),
+pub struct Deflated {
+    /// What the headers tell.
+    pub form: Form,
+    /// Where the bytes are.
+    pub bytes: Bytes,
 }
 
-impl Deflated {
-    /// The kept form of a blob; none when there is none that looks whole.
-    pub fn kept(store: &Store, digest: &Digest) -> Option<Self> {
-        let file = File::open(store.deflated_path(digest)).ok()?;
-        let mut header = [0; HEADER];
-        file.read_exact_at(&mut header, 0).ok()?;
-        let number = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().expect("four bytes"));
-        let length = u64::from_le_bytes(header[16..24].try_into().expect("eight bytes"));
-        if header[..8] != MAGIC || number(28) != crc32fast::hash(&header[..28]) {
-            return None;
-        }
-        let (method, crc, check) = (header[24], number(8), number(12));
-        let body = match method {
-            0 => Body::Blob(*digest),
-            _ if file.metadata().ok()?.len() != HEADER as u64 + length => return None,
-            _ => Body::File(file),
-        };
-        Some(Self { method: if method == 0 { Method::Stored } else { Method::Deflated }, crc, length, check, body })
-    }
+/// Where the bytes are that an archive holds of a blob.
+#[derive(Debug)]
+pub enum Bytes {
+    /// Here.
+    Memory(Vec<u8>),
+    /// In a file, from its position on.
+    File(File),
+    /// They are the blob's own.
+    Blob,
+}
 
-    /// Deflates a blob of at most [`WHOLE`] bytes, and keeps the result where that can be done.
-    pub fn of_whole(store: &Store, digest: &Digest) -> Result<Self, ArchiveError> {
-        let bytes = store.read(digest)?;
-        let crc = crc32fast::hash(&bytes);
-        let level = libdeflater::CompressionLvl::new(LEVEL as i32).expect("a level that there is");
-        let mut compressor = libdeflater::Compressor::new(level);
-        let mut deflated = vec![0; compressor.deflate_compress_bound(bytes.len())];
-        let length = compressor.deflate_compress(&bytes, &mut deflated).expect("the bound is enough");
-        deflated.truncate(length);
-        if length >= bytes.len() {
-            let stored = Self::stored(digest, crc);
-            let _ = stored.keep(store, digest, &[]);
-            return Ok(stored);
-        }
-        let made = Self {
-            method: Method::Deflated,
-            crc,
-            length: length as u64,
-            check: crc32fast::hash(&deflated),
-            body: Body::Memory(Vec::new()),
-        };
-        let body = match made.keep(store, digest, &deflated) {
-            Ok(file) => Body::File(file),
-            Err(_) => Body::Memory(deflated),
-        };
-        Ok(Self { body, ..made })
-    }
-
-    fn stored(digest: &Digest, crc: u32) -> Self {
-        let body = Body::Blob(*digest);
-        Self { method: Method::Stored, crc, length: digest.size(), check: crc, body }
-    }
-
-    fn header(&self) -> [u8; HEADER] {
+impl Form {
+    /// The header, given the CRC-32 state after the deflated bytes.
+    pub fn header(&self, mut check: crc32fast::Hasher) -> [u8; HEADER] {
         let mut header = [0; HEADER];
         header[..8].copy_from_slice(&MAGIC);
-        header[8..12].copy_from_slice(&self.crc.to_le_bytes());
-        header[12..16].copy_from_slice(&self.check.to_le_bytes());
-        header[16..24].copy_from_slice(&self.length.to_le_bytes());
-        header[24] = u8::from(self.method == Method::Deflated);
-        let check = crc32fast::hash(&header[..28]);
-        header[28..].copy_from_slice(&check.to_le_bytes());
+        header[8..12].copy_from_slice(&u32::from(self.method.number()).to_le_bytes());
+        header[12..16].copy_from_slice(&self.crc32.to_le_bytes());
+        header[16..24].copy_from_slice(&self.compressed.to_le_bytes());
+        check.update(&header[..24]);
+        header[24..].copy_from_slice(&check.finalize().to_le_bytes());
         header
     }
 
-    fn keep(&self, store: &Store, digest: &Digest, body: &[u8]) -> Result<File, ArchiveError> {
-        let path = store.deflated_path(digest);
-        let mut file = temporary_beside(&path)?;
-        let written = file.write_all(&self.header()).and_then(|()| file.write_all(body));
-        written.map_err(ArchiveError::io("write", &path))?;
-        Ok(file.persist(&path)?)
+    /// Reads a header's fields, whose check value is still to be compared.
+    fn parse(header: &[u8; HEADER]) -> Option<Self> {
+        let method = match u32::from_le_bytes(header[8..12].try_into().ok()?) {
+            0 => Method::Stored,
+            8 => Method::Deflated,
+            _ => return None,
+        };
+        let crc32 = u32::from_le_bytes(header[12..16].try_into().ok()?);
+        let compressed = u64::from_le_bytes(header[16..24].try_into().ok()?);
+        (header[..8] == MAGIC).then_some(Self { method, crc32, compressed })
     }
 
-    /// Writes the bytes that the zip holds. False when they turn out damaged: then the form is
-    /// removed, and what was written must not be used.
-    pub fn copy_to(&mut self, store: &Store, digest: &Digest, writer: &mut impl Write) -> Result<bool, ArchiveError> {
-        let path = store.deflated_path(digest);
-        match &mut self.body {
-            Body::Blob(blob) => store.copy_to(blob, writer)?,
-            Body::Memory(bytes) => writer.write_all(bytes).map_err(ArchiveError::io("copy", &path))?,
-            Body::File(file) => {
-                file.seek(SeekFrom::Start(HEADER as u64)).map_err(ArchiveError::io("read", &path))?;
-                let mut check = crc32fast::Hasher::new();
-                let mut buffer = vec![0; BUFFER.min(self.length as usize).max(1)];
-                loop {
-                    let count = file.read(&mut buffer).map_err(ArchiveError::io("read", &path))?;
-                    if count == 0 {
-                        break;
-                    }
-                    check.update(&buffer[..count]);
-                    writer.write_all(&buffer[..count]).map_err(ArchiveError::io("copy", &path))?;
-                }
-                if check.finalize() != self.check {
-                    let _ = std::fs::remove_file(&path);
-                    return Ok(false);
+    /// How many bytes follow the header in a kept form.
+    fn kept_bytes(&self) -> u64 {
+        match self.method {
+            Method::Stored => 0,
+            Method::Deflated => self.compressed,
+        }
+    }
+}
+
+/// What a thread that deflates keeps for the next blob.
+pub struct Deflater {
+    whole: Compressor,
+    stream: Compress,
+    output: Vec<u8>,
+}
+
+impl Deflater {
+    /// One for a new thread.
+    pub fn new() -> Self {
+        let level = CompressionLvl::new(LEVEL.into()).expect("the level is valid");
+        Self {
+            whole: Compressor::new(level),
+            stream: Compress::new(Compression::new(LEVEL.into()), false),
+            output: Vec::new(),
+        }
+    }
+
+    /// Deflates bytes at once; none where that does not make them smaller.
+    fn deflate(&mut self, plain: &[u8]) -> Option<Vec<u8>> {
+        let limit = plain.len().saturating_sub(1);
+        if self.output.len() < limit {
+            self.output.resize(limit, 0);
+        }
+        let length = self.whole.deflate_compress(plain, &mut self.output[..limit]).ok()?;
+        Some(self.output[..length].to_vec())
+    }
+
+    /// Deflates one block of a stream that begins on a byte; `before` are the bytes before it.
+    pub fn deflate_block(&mut self, before: &[u8], plain: &[u8], last: bool) -> Vec<u8> {
+        self.stream.reset();
+        // The bytes before are deflated too, and the result dropped: with `set_dictionary` of
+        // zlib-rs 0.6 the result depends on what the stream deflated before its reset.
+        if !before.is_empty() {
+            self.deflate_more(before, FlushCompress::Sync);
+        }
+        self.deflate_more(plain, if last { FlushCompress::Finish } else { FlushCompress::Sync });
+        self.output.clone()
+    }
+
+    /// Replaces the output by what the stream makes of more bytes.
+    fn deflate_more(&mut self, plain: &[u8], flush: FlushCompress) {
+        let before = self.stream.total_in();
+        // Room for bytes that cannot be deflated, and their headers.
+        self.output.clear();
+        self.output.reserve(plain.len() + plain.len() / 64 + 1024);
+        self.stream.compress_vec(plain, &mut self.output, flush).expect("deflating cannot fail");
+        assert_eq!(self.stream.total_in() - before, plain.len() as u64, "there is room for everything");
+    }
+
+    /// The deflated form of a blob that fits in memory: the kept one, or a new one, which is kept.
+    pub fn form(&mut self, store: &Store, digest: &Digest) -> Result<Deflated, StoreError> {
+        let kept = digest.size() >= KEPT_FROM;
+        if kept && let Some((form, bytes)) = kept_in_memory(store, digest) {
+            let bytes = match form.method {
+                Method::Deflated => bytes,
+                Method::Stored => store.read(digest)?,
+            };
+            return Ok(Deflated { form, bytes: Bytes::Memory(bytes) });
+        }
+        let plain = store.read(digest)?;
+        let crc32 = crc32fast::hash(&plain);
+        let deflated = self.deflate(&plain);
+        let (method, bytes) = deflated.map_or((Method::Stored, plain), |bytes| (Method::Deflated, bytes));
+        let form = Form { method, crc32, compressed: bytes.len() as u64 };
+        if kept {
+            // An archive does not need what is kept for the next one: the cache may be full.
+            let _ = keep(store, digest, &form, &bytes[..form.kept_bytes() as usize]);
+        }
+        Ok(Deflated { form, bytes: Bytes::Memory(bytes) })
+    }
+}
+
+/// The kept form of a blob, checked; none where it is missing or damaged.
+fn kept_in_memory(store: &Store, digest: &Digest) -> Option<(Form, Vec<u8>)> {
+    let mut file = File::open(store.deflated_path(digest)).ok()?;
+    let length = file.metadata().ok()?.len();
+    let mut header = [0; HEADER];
+    file.read_exact(&mut header).ok()?;
+    let form = Form::parse(&header)?;
+    if form.kept_bytes() + HEADER as u64 != length || form.compressed > digest.size() {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(form.kept_bytes() as usize);
+    file.read_to_end(&mut bytes).ok()?;
+    let mut check = crc32fast::Hasher::new();
+    check.update(&bytes);
+    (form.header(check) == header).then_some((form, bytes))
+}
+
+/// The kept form of a large blob, checked; none where it is missing or damaged.
+pub fn kept_in_file(store: &Store, digest: &Digest) -> Option<Deflated> {
+    let mut file = File::open(store.deflated_path(digest)).ok()?;
+    let mut header = [0; HEADER];
+    file.read_exact(&mut header).ok()?;
+    let form = Form::parse(&header)?;
+    let mut check = crc32fast::Hasher::new();
+    let mut chunk = vec![0; CHUNK];
+    let mut length = 0;
+    loop {
+        match file.read(&mut chunk).ok()? {
+            0 => break,
+            read => {
+                check.update(&chunk[..read]);
+                length += read as u64;
+            }
+        }
+    }
+    if length != form.kept_bytes() || form.header(check) != header {
+        return None;
+    }
+    let bytes = match form.method {
+        Method::Stored => Bytes::Blob,
+        Method::Deflated => {
+            file.seek(SeekFrom::Start(HEADER as u64)).ok()?;
+            Bytes::File(file)
+        }
+    };
+    Some(Deflated { form, bytes })
+}
+
+fn keep(store: &Store, digest: &Digest, form: &Form, bytes: &[u8]) -> io::Result<()> {
+    let path = store.deflated_path(digest);
+    let mut check = crc32fast::Hasher::new();
+    check.update(bytes);
+    let mut file = file_beside(&path, KEPT_MODE)?;
+    file.write_all(&form.header(check))?;
+    file.write_all(bytes)?;
+    file.persist(&path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of few letters, which deflate and have many short matches.
+    fn letters(length: usize, mut seed: u64) -> Vec<u8> {
+        let mut next = || {
+            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            b'a' + ((seed >> 60) as u8)
+        };
+        (0..length).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn what_was_deflated_before_does_not_matter_for_a_block() {
+        let noise = |index: usize| *Digest::of(&index.to_le_bytes()).bytes();
+        let noise: Vec<u8> = (0..1 << 15).flat_map(noise).collect();
+        let letters = letters((1 << 20) + (1 << 15), 1);
+        let window = 1 << 15;
+        let blocks = [
+            (&[][..], &letters[..1 << 20], false),
+            (&letters[..window], &letters[window..], false),
+            (&letters[..window], &letters[window..], true),
+            (&letters[..window], &letters[window..window + 5], true),
+            (&[][..], &noise[..], false),
+            (&noise[..window], &noise[window..], true),
+            (&noise[..window], &noise[window..window + 1], true),
+        ];
+        let mut used = Deflater::new();
+        for first in 0..blocks.len() {
+            for second in 0..blocks.len() {
+                for index in [first, second] {
+                    let (before, plain, last) = blocks[index];
+                    let fresh = Deflater::new().deflate_block(before, plain, last);
+                    let after = used.deflate_block(before, plain, last);
+                    assert!(after == fresh, "block {index} of {first} and {second}");
                 }
             }
         }
-        Ok(true)
     }
-}
 
-/// One deflated block of a large blob.
-#[derive(Debug)]
-pub struct Block {
-    crc: crc32fast::Hasher,
-    deflated: Vec<u8>,
-    digest: Option<Digest>,
-}
-
-/// Deflates the block of a blob that begins at `start`. The first also reads the whole blob, to
-/// see whether it is what it should be.
-pub fn deflate_block(store: &Store, digest: &Digest, start: u64) -> Result<Block, ArchiveError> {
-    let path = store.blob_path(digest);
-    let file = File::open(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => crate::store::StoreError::Missing(*digest).into(),
-        _ => ArchiveError::io("read", &path)(error),
-    })?;
-    let size = BLOCK.min(digest.size() - start);
-    let mut bytes = vec![0; size as usize];
-    file.read_exact_at(&mut bytes, start).map_err(|_| store.discard_corrupt(digest))?;
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(&bytes);
-    let last = start + size == digest.size();
-    let deflated = deflate(&bytes, last);
-    let whole = (start == 0).then(|| digest_of(&file)).transpose().map_err(ArchiveError::io("read", &path))?;
-    Ok(Block { crc, deflated, digest: whole })
-}
-
-fn digest_of(mut file: &File) -> io::Result<Digest> {
-    file.seek(SeekFrom::Start(0))?;
-    let mut hasher = Hasher::default();
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finish()),
-            count => hasher.update(&buffer[..count]),
+    #[test]
+    fn what_was_deflated_before_does_not_matter_for_a_whole_blob() {
+        let plain = letters(3 << 20, 2);
+        let fresh = Deflater::new().deflate(&plain);
+        let mut used = Deflater::new();
+        for seed in 3..9 {
+            used.deflate(&letters(4 << 20, seed));
+            assert!(used.deflate(&plain) == fresh, "after {seed}");
         }
-    }
-}
-
-/// Deflates bytes so that the result can be followed by another block, unless it is the last.
-fn deflate(bytes: &[u8], last: bool) -> Vec<u8> {
-    let mut compress = Compress::new(Compression::new(LEVEL), false);
-    let flush = if last { FlushCompress::Finish } else { FlushCompress::Sync };
-    let mut deflated = Vec::with_capacity(bytes.len() / 2 + 1024);
-    loop {
-        let read = compress.total_in() as usize;
-        let status = compress.compress_vec(&bytes[read..], &mut deflated, flush).expect("its state is right");
-        let finished = if last {
-            status == Status::StreamEnd
-        } else {
-            compress.total_in() as usize == bytes.len() && deflated.len() < deflated.capacity()
-        };
-        if finished {
-            return deflated;
-        }
-        deflated.reserve(deflated.capacity().max(1024));
-    }
-}
-
-/// Puts the blocks of a large blob together.
-pub struct Assembly {
-    file: NamedTempFile,
-    crc: crc32fast::Hasher,
-    check: crc32fast::Hasher,
-    length: u64,
-}
-
-impl Assembly {
-    /// For a blob of which there is no block yet.
-    pub fn new(store: &Store, digest: &Digest) -> Result<Self, ArchiveError> {
-        let path = store.deflated_path(digest);
-        // Where the cache cannot be written, the system's folder for temporary files will do.
-        let mut file = temporary_beside(&path)
-            .or_else(|_| NamedTempFile::new())
-            .map_err(ArchiveError::io("create", &path))?;
-        file.write_all(&[0; HEADER]).map_err(ArchiveError::io("write", &path))?;
-        Ok(Self { file, crc: crc32fast::Hasher::new(), check: crc32fast::Hasher::new(), length: 0 })
-    }
-
-    /// Adds the next block.
-    pub fn add(&mut self, store: &Store, digest: &Digest, block: &Block) -> Result<(), ArchiveError> {
-        if block.digest.is_some_and(|found| found != *digest) {
-            return Err(store.discard_corrupt(digest).into());
-        }
-        self.file.write_all(&block.deflated).map_err(ArchiveError::io("write", self.file.path()))?;
-        self.crc.combine(&block.crc);
-        self.check.update(&block.deflated);
-        self.length += block.deflated.len() as u64;
-        Ok(())
-    }
-
-    /// The whole, kept where that can be done.
-    pub fn finish(mut self, store: &Store, digest: &Digest) -> Result<Deflated, ArchiveError> {
-        let crc = self.crc.finalize();
-        if self.length >= digest.size() {
-            let stored = Deflated::stored(digest, crc);
-            let _ = stored.keep(store, digest, &[]);
-            return Ok(stored);
-        }
-        let path = store.deflated_path(digest);
-        let read = self.file.reopen().map_err(ArchiveError::io("read", &path))?;
-        let (check, length) = (self.check.finalize(), self.length);
-        let made = Deflated { method: Method::Deflated, crc, length, check, body: Body::File(read) };
-        let file = self.file.as_file_mut();
-        let headed = file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&made.header()));
-        headed.map_err(ArchiveError::io("write", &path))?;
-        // Its bytes are at hand even when it cannot be kept.
-        let _ = self.file.persist(&path);
-        Ok(made)
     }
 }

@@ -52,7 +52,8 @@ fn last_lines(log: &Path) -> Vec<String> {
         let _ = file.read_to_end(&mut bytes);
     }
     let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<String> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let lines: Vec<String> =
+        text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     lines[lines.len().saturating_sub(OUTPUT_LINES)..].to_vec()
 }
 

@@ -8,7 +8,7 @@ mod terminal;
 
 use std::io::IsTerminal;
 
-pub use error::{chain, cause_with_output};
+pub use error::{cause_with_output, chain};
 pub use json::JsonLine;
 pub use lines::Lines;
 pub use terminal::Terminal;

@@ -20,7 +20,8 @@ impl Terminal {
     /// For so many targets.
     pub fn new(targets: usize) -> Self {
         let bars = MultiProgress::new();
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} targets  {elapsed}").expect("a constant");
+        let style =
+            ProgressStyle::with_template("{bar:30} {pos}/{len} targets  {elapsed}").expect("a constant");
         let all = bars.add(ProgressBar::new(targets as u64).with_style(style));
         Self { bars, all, targets: Mutex::default() }
     }

@@ -18,8 +18,8 @@ use std::sync::Mutex;
 pub use blobs::BlobReader;
 pub use collect::{Policy, Usage, Verified};
 pub use error::StoreError;
+
 pub use file::{remove_stale_temporaries, write_atomically};
-pub(crate) use file::temporary_beside;
 pub use folder::Links;
 pub use lock::Lock;
 pub use records::RecordKind;

@@ -25,8 +25,10 @@ const PYTHON: [(&str, &str); 6] = [
 const NODEJS: [(&str, &str); 3] = [("20", "glibc-2.34"), ("22", "glibc-2.34"), ("24", "glibc-2.34")];
 
 pub fn describe() -> Description {
-    let python = PYTHON.iter().map(|(version, libc)| support("python", version, libc, &format!("python{version}")));
-    let nodejs = NODEJS.iter().map(|(version, libc)| support("nodejs", version, libc, &format!("nodejs{version}.x")));
+    let python =
+        PYTHON.iter().map(|(version, libc)| support("python", version, libc, &format!("python{version}")));
+    let nodejs =
+        NODEJS.iter().map(|(version, libc)| support("nodejs", version, libc, &format!("nodejs{version}.x")));
     Description {
         name: "aws".to_owned(),
         title: "AWS Lambda".to_owned(),

@@ -6,10 +6,10 @@ use crate::description::{SDK, SDK_PACKAGED, SDK_RUNTIME};
 use crate::unknown;
 
 /// The SDK for Python, and the last that runs on Python 3.9.
-const BOTO3: &str = "1.43.0";
-const BOTO3_PYTHON_39: &str = "1.42.0";
+const BOTO3: &str = "1.44.5";
+const BOTO3_PYTHON_39: &str = "1.42.97";
 /// The SDK for JavaScript; all its packages have one version.
-const AWS_SDK_JAVASCRIPT: &str = "3.1000.0";
+const AWS_SDK_JAVASCRIPT: &str = "3.1162.0";
 
 pub fn packages(target: &Target) -> Result<Vec<Requirement>, Failure> {
     let (storage, nosql) = (target.has_module("storage"), target.has_module("nosql"));

@@ -26,8 +26,8 @@ pub mod bindings {
 }
 
 pub use bindings::exports::fnpack::plugin::platform::{
-    Archive, BuildImage, Deployment, Description, Edit, ImagePlan, ImageSource, KnownSetting, Layer, Layout, Limit,
-    MoveEntry, RenameEntry, Requirement, Subject, Support,
+    Archive, BuildImage, Deployment, Description, Edit, ImagePlan, ImageSource, KnownSetting, Layer, Layout,
+    Limit, MoveEntry, RenameEntry, Requirement, Subject, Support,
 };
 pub use bindings::fnpack::plugin::types::{Contents, Failure, File, Pair, Runtime, Target};
 pub use bindings::fnpack::plugin::{log, tree};
