@@ -49,12 +49,7 @@ impl Guest for Hostile {
                 symlinks: true,
                 limits: vec![limit],
             }],
-            supports: vec![
-                support("python", "3.11"),
-                support("python", "3.12"),
-                support("nodejs", "20"),
-                support("nodejs", "22"),
-            ],
+            supports: vec![support("python", "3.11"), support("nodejs", "22")],
             settings: vec![KnownSetting {
                 key: "behaviour".into(),
                 default: "none".into(),
