@@ -108,14 +108,11 @@ fn cause(error: &wasmtime::Error, state: &State, limits: &Limits) -> Cause {
         Some(other) => return Cause::Limit(other.to_string()),
         None => {}
     }
-    let said = state
-        .log
-        .last_error()
-        .map(str::to_owned)
-        .or_else(|| Some(shown(&state.wasi.as_ref()?.last_error()?)));
-    let with_trap = |trap: String| match &said {
-        Some(said) => format!("{said} ({trap})"),
-        None => trap,
+    let written = || state.wasi.as_ref().and_then(Wasi::last_errors);
+    let with_trap = |trap: String| match (state.log.last_error(), written()) {
+        (Some(said), _) => format!("{said} ({trap})"),
+        (None, Some(written)) => format!("{trap}; it wrote to standard error:\n{}", shown(&written)),
+        (None, None) => trap,
     };
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
         return Cause::Trap(with_trap(format!("it ended itself with status {}", exit.0)));

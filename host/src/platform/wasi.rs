@@ -17,6 +17,9 @@ use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtx, W
 use super::limits::{MAX_RANDOM, MAX_TEXT};
 use super::sandbox::State;
 
+/// Lines of standard error that are shown when a plugin crashed.
+const MAX_LINES: usize = 10;
+
 /// The WASI of one call.
 pub struct Wasi {
     context: WasiCtx,
@@ -49,11 +52,13 @@ impl Wasi {
         Self { context, table: ResourceTable::new(), errors }
     }
 
-    /// The last line that was written to standard error, if any.
-    pub fn last_error(&self) -> Option<String> {
+    /// The last lines that were written to standard error, if any.
+    pub fn last_errors(&self) -> Option<String> {
         let bytes = self.errors.0.lock().expect("no panic while held");
         let text = String::from_utf8_lossy(&bytes);
-        text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+        let lines: Vec<&str> = text.trim().lines().collect();
+        let last = lines[lines.len().saturating_sub(MAX_LINES)..].join("\n");
+        Some(last).filter(|last| !last.is_empty())
     }
 }
 
@@ -255,12 +260,14 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_of_standard_error_is_kept() {
+    fn the_last_lines_of_standard_error_are_kept() {
         let wasi = Wasi::new();
-        wasi.errors.add(b"first\n");
+        assert_eq!(wasi.last_errors(), None);
         wasi.errors.add(&[b'x'; 10_000]);
+        wasi.errors.add(&b"\nline".repeat(20));
         wasi.errors.add(b"\nTypeError: no\n\n");
-        assert_eq!(wasi.last_error().as_deref(), Some("TypeError: no"));
+        let last = wasi.last_errors().unwrap();
+        assert!(last.ends_with("\nTypeError: no") && last.lines().count() == MAX_LINES, "{last}");
         assert!(wasi.errors.0.lock().unwrap().len() <= MAX_TEXT);
     }
 }
