@@ -11,7 +11,7 @@ use super::bindings::exports::fnpack::plugin::platform::Guest;
 use super::bindings::{Plugin as Instance, PluginPre};
 use super::engine::{Ticking, engine};
 use super::lent::{Log, TreeView};
-use super::limits::{Exceeded, Limiter, Limits};
+use super::limits::{Exceeded, Limiter, Limits, MAX_HANDLES};
 use super::text::shown;
 use super::wasi::{self, Wasi};
 use crate::store::StoreError;
@@ -80,6 +80,7 @@ impl Sandbox {
         let mut store = Store::new(engine(), State::new(name, limits, tree));
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(limits.answer);
+        store.set_max_component_handles(MAX_HANDLES);
         store.set_epoch_deadline(1);
         let (began, deadline) = (Instant::now(), limits.deadline);
         store.epoch_deadline_callback(move |_| match began.elapsed() < deadline {

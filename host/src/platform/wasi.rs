@@ -14,7 +14,7 @@ use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamResult, subsc
 use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView};
 
-use super::limits::{MAX_RANDOM, MAX_TEXT};
+use super::limits::{MAX_HANDLES, MAX_RANDOM, MAX_TEXT};
 use super::sandbox::State;
 
 /// Lines of standard error that are shown when a plugin crashed.
@@ -49,7 +49,9 @@ impl Wasi {
             .wall_clock(Still)
             .monotonic_clock(Still)
             .build();
-        Self { context, table: ResourceTable::new(), errors }
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_HANDLES);
+        Self { context, table, errors }
     }
 
     /// The last lines that were written to standard error, if any.
