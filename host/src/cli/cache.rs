@@ -46,35 +46,35 @@ pub fn run(command: &CacheCommand) -> Result<ExitCode> {
                 max_bytes: (gib * f64::from(1 << 30)) as u64,
                 max_age: age.map_err(|_| usage(anyhow::anyhow!("--max-age {days} is no number of days")))?,
             };
-            println!("{} freed", size(alone()?.collect(policy)?));
+            out!("{} freed", size(alone()?.collect(policy)?));
         }
         CacheCommand::Verify => {
             let found = Store::open(&folder)?.verify()?;
-            println!(
+            out!(
                 "{} blobs read, {} damaged, {} incomplete records",
                 found.blobs,
                 found.damaged.len(),
                 found.incomplete
             );
             for digest in &found.damaged {
-                println!("damaged and removed: {}", digest.hex());
+                out!("damaged and removed: {}", digest.hex());
             }
             if !found.damaged.is_empty() || found.incomplete > 0 {
-                println!("what is gone is made again when it is needed");
+                out!("what is gone is made again when it is needed");
                 return Ok(ExitCode::from(FAILED));
             }
         }
-        CacheCommand::Clear => println!("{} freed", size(alone()?.clear()?)),
+        CacheCommand::Clear => out!("{} freed", size(alone()?.clear()?)),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn info(store: &Store) {
-    println!("{}", store.root().display());
+    out!("{}", store.root().display());
     let mut total = 0;
     for (part, usage) in store.usage() {
         total += usage.bytes;
-        println!("{:>12}  {:>7} files  {part}", size(usage.bytes), usage.files);
+        out!("{:>12}  {:>7} files  {part}", size(usage.bytes), usage.files);
     }
-    println!("{:>12}  in all", size(total));
+    out!("{:>12}  in all", size(total));
 }

@@ -38,7 +38,7 @@ pub fn run(arguments: &SuiteArguments) -> Result<ExitCode> {
                 (coloured("bad    ", Colour::Red), text)
             }
         };
-        println!("{word}  {what:<8} {text}");
+        out!("{word}  {what:<8} {text}");
     }
     Ok(if bad { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
 }

@@ -52,7 +52,7 @@ fn benchmarks(arguments: &ListArguments, session: &Session) -> Result<ExitCode> 
                 "folder": benchmark.folder().to_string_lossy(),
                 "config": config,
             });
-            println!("{line}");
+            out!("{line}");
             continue;
         }
         let language = |entry: &crate::suite::LanguageConfig| match entry.variants.as_slice() {
@@ -63,7 +63,7 @@ fn benchmarks(arguments: &ListArguments, session: &Session) -> Result<ExitCode> 
         let modules: Vec<&str> = config.modules.iter().map(|module| module.name()).collect();
         let modules =
             if modules.is_empty() { String::new() } else { format!("  needs {}", modules.join(", ")) };
-        println!("{:<24} {}{modules}", benchmark.name(), languages.join(", "));
+        out!("{:<24} {}{modules}", benchmark.name(), languages.join(", "));
     }
     Ok(status)
 }
@@ -74,12 +74,12 @@ fn platforms(arguments: &ListArguments, session: &Session) -> Result<ExitCode> {
     for plugin in plugins.all() {
         let description = plugin.description();
         if arguments.format == Format::Json {
-            println!("{}", serde_json::to_string(description)?);
+            out!("{}", serde_json::to_string(description)?);
             continue;
         }
-        println!("{} ({})", description.name, description.title);
+        out!("{} ({})", description.name, description.title);
         let deployments: Vec<&str> = description.deployments.iter().map(|d| d.name.as_str()).collect();
-        println!("  deployments: {}", deployments.join(", "));
+        out!("  deployments: {}", deployments.join(", "));
         // Versions that are supported alike are listed together.
         let mut rows: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
         for support in &description.supports {
@@ -90,7 +90,7 @@ fn platforms(arguments: &ListArguments, session: &Session) -> Result<ExitCode> {
             rows.entry((language, how)).or_default().push(support.version.clone());
         }
         for ((language, how), versions) in rows {
-            println!("  {language} {} on {how}", versions.join(", "));
+            out!("  {language} {} on {how}", versions.join(", "));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,14 @@
 //! The command line: a file a command. Nothing else knows flags.
 
+/// Prints a line on standard output. That nobody reads it any more (`fnpack list ... | head`) is no
+/// error.
+macro_rules! out {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout().lock(), $($text)*);
+    }};
+}
+
 mod build;
 mod cache;
 mod doctor;

@@ -29,7 +29,7 @@ pub fn run(command: &PluginCommand) -> Result<ExitCode> {
             plugins.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
             for plugin in plugins.all() {
                 let description = plugin.description();
-                println!("{:<12} {:<24} {}", description.name, description.title, plugin.source());
+                out!("{:<12} {:<24} {}", description.name, description.title, plugin.source());
             }
         }
         PluginCommand::Inspect { plugin, suite } => {
@@ -53,26 +53,26 @@ pub fn run(command: &PluginCommand) -> Result<ExitCode> {
 fn inspect(session: &Session, plugin: &Plugin) -> Result<()> {
     let description = plugin.description();
     let facts = plugin.facts(&session.store)?;
-    println!("{} ({})", description.name, description.title);
-    println!("  from      {}", plugin.source());
-    println!("  digest    sha256:{}", plugin.digest().hex());
-    println!("  size      {}", size(plugin.digest().size()));
-    println!("  contract  {}", facts.contract);
-    println!(
+    out!("{} ({})", description.name, description.title);
+    out!("  from      {}", plugin.source());
+    out!("  digest    sha256:{}", plugin.digest().hex());
+    out!("  size      {}", size(plugin.digest().size()));
+    out!("  contract  {}", facts.contract);
+    out!(
         "  imports   {}",
         if facts.imports.is_empty() { "nothing".to_owned() } else { facts.imports.join(", ") }
     );
     for deployment in &description.deployments {
         let image = if deployment.image { ", with an image" } else { "" };
-        println!("deployment {}{image}", deployment.name);
+        out!("deployment {}{image}", deployment.name);
         for limit in &deployment.limits {
             let kind = if limit.hard { "at most" } else { "preferably at most" };
-            println!("  {:?} {kind} {}: {}", limit.subject, size(limit.bytes()), limit.note);
+            out!("  {:?} {kind} {}: {}", limit.subject, size(limit.bytes()), limit.note);
         }
     }
     for support in &description.supports {
         let architectures: Vec<&str> = support.architectures.iter().map(|a| a.name()).collect();
-        println!(
+        out!(
             "{} {} {}: {}, {}, {}",
             support.language,
             support.version,
@@ -86,11 +86,11 @@ fn inspect(session: &Session, plugin: &Plugin) -> Result<()> {
                 ImageSource::Reference(reference) => reference.clone(),
                 ImageSource::Recipe(name) => format!("made from the recipe `{name}`"),
             };
-            println!("  build image for {}: {source}", image.architecture);
+            out!("  build image for {}: {source}", image.architecture);
         }
     }
     for setting in &description.settings {
-        println!("setting {} (default `{}`): {}", setting.key, setting.default, setting.note);
+        out!("setting {} (default `{}`): {}", setting.key, setting.default, setting.note);
     }
     Ok(())
 }

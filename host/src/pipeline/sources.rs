@@ -37,7 +37,7 @@ pub fn choose(job: &Job, snapshot: &Snapshot, language: &dyn Language) -> Result
     }
     let file = |path: &RelPath| folder.file(path);
     let scripts = [RelPath::root(), at.clone()];
-    let init_scripts =
+    let init_scripts: Vec<RelPath> =
         scripts.into_iter().filter(|at| file(&at.join(&child(INIT_SCRIPT))).is_some()).collect();
 
     // A link may lead to another part of the benchmark's folder; what is there comes along.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wasmtime::{Config, Engine, OptLevel};
 
 /// How often a running call is looked at: a deadline is kept to this precision.
-pub const TICK: Duration = Duration::from_millis(10);
+const TICK: Duration = Duration::from_millis(10);
 
 /// Bytes of stack that a plugin may use; well below what a thread has.
 const MAX_WASM_STACK: usize = 1 << 20;

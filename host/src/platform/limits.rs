@@ -29,6 +29,8 @@ pub const MAX_TEXT: usize = 4096;
 pub const MAX_LOG_LINES: usize = 10_000;
 /// Bytes of a file of the tree that a plugin may read at once; told in the contract.
 pub const MAX_READ: u64 = 1 << 20;
+/// Streams, timers and other things of the host that a call may hold at once.
+pub const MAX_HANDLES: usize = 10_000;
 /// Bytes of random numbers that a plugin may ask for at once.
 pub const MAX_RANDOM: u64 = 1 << 20;
 
@@ -43,6 +45,9 @@ pub enum Exceeded {
     /// So many bytes of memory.
     #[error("more than {0} bytes of memory")]
     Memory(usize),
+    /// So much time.
+    #[error("more than {0:?}")]
+    Deadline(Duration),
     /// What it did, in words that follow "it".
     #[error("it {0}")]
     Other(String),

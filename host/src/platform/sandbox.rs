@@ -1,15 +1,17 @@
 //! One call of a plugin: a fresh instance with limits, and words for how it can end.
 
+use std::time::Instant;
+
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Store, Trap};
+use wasmtime::{Store, Trap, UpdateDeadline};
 use wasmtime_wasi::I32Exit;
 
 use super::Cause;
 use super::bindings::exports::fnpack::plugin::platform::Guest;
 use super::bindings::{Plugin as Instance, PluginPre};
-use super::engine::{TICK, Ticking, engine};
+use super::engine::{Ticking, engine};
 use super::lent::{Log, TreeView};
-use super::limits::{Exceeded, Limiter, Limits};
+use super::limits::{Exceeded, Limiter, Limits, MAX_HANDLES};
 use super::text::shown;
 use super::wasi::{self, Wasi};
 use crate::store::StoreError;
@@ -23,6 +25,13 @@ pub struct State {
     pub tree: Option<TreeView>,
     /// Made when the plugin first uses it.
     pub wasi: Option<Wasi>,
+}
+
+impl State {
+    /// For a call of the plugin of that name.
+    pub fn new(name: &str, limits: &Limits, tree: Option<TreeView>) -> Self {
+        Self { limiter: Limiter::new(limits.memory), log: Log::new(name), tree, wasi: None }
+    }
 }
 
 /// A component that is ready to be called, shared between threads.
@@ -68,12 +77,16 @@ impl Sandbox {
         tree: Option<TreeView>,
         function: impl FnOnce(&Guest, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<T, Failed> {
-        let state = State { limiter: Limiter::new(limits.memory), log: Log::new(name), tree, wasi: None };
-        let mut store = Store::new(engine(), state);
+        let mut store = Store::new(engine(), State::new(name, limits, tree));
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(limits.answer);
-        // One tick may have begun already.
-        store.set_epoch_deadline((limits.deadline.as_millis() / TICK.as_millis()) as u64 + 1);
+        store.set_max_component_handles(MAX_HANDLES);
+        store.set_epoch_deadline(1);
+        let (began, deadline) = (Instant::now(), limits.deadline);
+        store.epoch_deadline_callback(move |_| match began.elapsed() < deadline {
+            true => Ok(UpdateDeadline::Continue(1)),
+            false => Err(wasmtime::Error::new(Exceeded::Deadline(deadline))),
+        });
         let _ticking = Ticking::start();
         let answer = self
             .instance
@@ -92,23 +105,20 @@ impl Sandbox {
 fn cause(error: &wasmtime::Error, state: &State, limits: &Limits) -> Cause {
     match error.downcast_ref::<Exceeded>() {
         Some(Exceeded::Memory(allowed)) => return Cause::Memory(*allowed),
+        Some(Exceeded::Deadline(deadline)) => return Cause::Deadline(*deadline),
         Some(other) => return Cause::Limit(other.to_string()),
         None => {}
     }
-    let said = state
-        .log
-        .last_error()
-        .map(str::to_owned)
-        .or_else(|| Some(shown(&state.wasi.as_ref()?.last_error()?)));
-    let with_trap = |trap: String| match &said {
-        Some(said) => format!("{said} ({trap})"),
-        None => trap,
+    let written = || state.wasi.as_ref().and_then(Wasi::last_errors);
+    let with_trap = |trap: String| match (state.log.last_error(), written()) {
+        (Some(said), _) => format!("{said} ({trap})"),
+        (None, Some(written)) => format!("{trap}; it wrote to standard error:\n{}", shown(&written)),
+        (None, None) => trap,
     };
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
         return Cause::Trap(with_trap(format!("it ended itself with status {}", exit.0)));
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => Cause::Deadline(limits.deadline),
         Some(trap) => Cause::Trap(with_trap(trap.to_string().trim_start_matches("wasm trap: ").to_owned())),
         None => {
             let words = format!("{error:#}");

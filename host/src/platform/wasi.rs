@@ -14,8 +14,11 @@ use wasmtime_wasi::p2::{DynPollable, OutputStream, Pollable, StreamResult, subsc
 use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView};
 
-use super::limits::{MAX_RANDOM, MAX_TEXT};
+use super::limits::{MAX_HANDLES, MAX_RANDOM, MAX_TEXT};
 use super::sandbox::State;
+
+/// Lines of standard error that are shown when a plugin crashed.
+const MAX_LINES: usize = 10;
 
 /// The WASI of one call.
 pub struct Wasi {
@@ -46,14 +49,18 @@ impl Wasi {
             .wall_clock(Still)
             .monotonic_clock(Still)
             .build();
-        Self { context, table: ResourceTable::new(), errors }
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_HANDLES);
+        Self { context, table, errors }
     }
 
-    /// The last line that was written to standard error, if any.
-    pub fn last_error(&self) -> Option<String> {
+    /// The last lines that were written to standard error, if any.
+    pub fn last_errors(&self) -> Option<String> {
         let bytes = self.errors.0.lock().expect("no panic while held");
         let text = String::from_utf8_lossy(&bytes);
-        text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+        let lines: Vec<&str> = text.trim().lines().collect();
+        let last = lines[lines.len().saturating_sub(MAX_LINES)..].join("\n");
+        Some(last).filter(|last| !last.is_empty())
     }
 }
 
@@ -186,5 +193,83 @@ impl OutputStream for Tail {
 
     fn check_write(&mut self) -> StreamResult<usize> {
         Ok(64 << 10)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use wasmtime::Store;
+    use wasmtime::component::Component;
+
+    use super::super::engine::engine;
+    use super::super::limits::Limits;
+    use super::*;
+
+    /// Runs a component's function `run` with nothing but WASI.
+    fn run(component: &str) -> (u64, Store<State>) {
+        let component = Component::new(engine(), wat::parse_str(component).unwrap()).unwrap();
+        let mut linker = Linker::new(engine());
+        add_to_linker(&mut linker).unwrap();
+        let mut store = Store::new(engine(), State::new("test", &Limits::default(), None));
+        store.set_epoch_deadline(1000);
+        let instance = linker.instantiate(&mut store, &component).unwrap();
+        let run = instance.get_typed_func::<(), (u64,)>(&mut store, "run").unwrap();
+        let (answer,) = run.call(&mut store, ()).unwrap();
+        (answer, store)
+    }
+
+    #[test]
+    fn a_sleep_is_over_at_once() {
+        let began = Instant::now();
+        let (now, _) = run(r#"(component
+          (import "wasi:io/poll@0.2.0" (instance $poll
+            (export "pollable" (type $p (sub resource)))
+            (export "[method]pollable.block" (func (param "self" (borrow $p))))))
+          (alias export $poll "pollable" (type $pollable))
+          (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock
+            (alias outer 1 $pollable (type $outer))
+            (export "pollable" (type $p (eq $outer)))
+            (export "now" (func (result u64)))
+            (export "subscribe-duration" (func (param "when" u64) (result (own $p))))))
+          (core func $now (canon lower (func $clock "now")))
+          (core func $subscribe (canon lower (func $clock "subscribe-duration")))
+          (core func $block (canon lower (func $poll "[method]pollable.block")))
+          (core module $m
+            (import "" "now" (func $now (result i64)))
+            (import "" "subscribe" (func $subscribe (param i64) (result i32)))
+            (import "" "block" (func $block (param i32)))
+            (func (export "run") (result i64)
+              (call $block (call $subscribe (i64.const 3600000000000)))
+              (call $now)))
+          (core instance $i (instantiate $m (with "" (instance
+            (export "now" (func $now)) (export "subscribe" (func $subscribe)) (export "block" (func $block))))))
+          (func (export "run") (result u64) (canon lift (core func $i "run"))))"#);
+        assert!(began.elapsed() < Duration::from_secs(5));
+        assert_eq!(now, 0);
+    }
+
+    #[test]
+    fn random_numbers_are_the_same_every_time() {
+        let component = r#"(component
+          (import "wasi:random/random@0.2.3" (instance $random (export "get-random-u64" (func (result u64)))))
+          (core func $get (canon lower (func $random "get-random-u64")))
+          (core module $m (import "" "get" (func $get (result i64))) (func (export "run") (result i64) (call $get)))
+          (core instance $i (instantiate $m (with "" (instance (export "get" (func $get))))))
+          (func (export "run") (result u64) (canon lift (core func $i "run"))))"#;
+        assert_eq!(run(component).0, run(component).0);
+    }
+
+    #[test]
+    fn the_last_lines_of_standard_error_are_kept() {
+        let wasi = Wasi::new();
+        assert_eq!(wasi.last_errors(), None);
+        wasi.errors.add(&[b'x'; 10_000]);
+        wasi.errors.add(&b"\nline".repeat(20));
+        wasi.errors.add(b"\nTypeError: no\n\n");
+        let last = wasi.last_errors().unwrap();
+        assert!(last.ends_with("\nTypeError: no") && last.lines().count() == MAX_LINES, "{last}");
+        assert!(wasi.errors.0.lock().unwrap().len() <= MAX_TEXT);
     }
 }
