@@ -15,14 +15,14 @@ const PLUGINS: [&str; 1] = ["aws"];
 const TARGET: &str = "wasm32-unknown-unknown";
 
 fn main() {
-    let workspace =
-        Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the host is in a workspace").to_path_buf();
+    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where"));
+    let workspace = manifest.parent().expect("the host is in a workspace");
     for watched in ["plugins", "wit", "Cargo.lock", "Cargo.toml"] {
         println!("cargo::rerun-if-changed={}", workspace.join(watched).display());
     }
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo says where"));
-    let modules = compile(&workspace, &out);
+    let modules = compile(workspace, &out);
 
     let mut source = String::from("/// In the order of their names.\npub static BUILTIN: &[Builtin] = &[\n");
     for name in PLUGINS {

@@ -88,8 +88,14 @@ fn quoted(words: &[String]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or ")
 }
 
+/// Words in a row; versions by their numbers, 3.9 before 3.10.
 fn list(words: &[String]) -> String {
-    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+    let mut sorted = words.to_vec();
+    sorted.sort_by_cached_key(|word| {
+        let parts = word.split('.').map(|part| (part.parse::<u32>().ok(), part.to_owned()));
+        parts.collect::<Vec<_>>()
+    });
+    if words.is_empty() { "none".to_owned() } else { sorted.join(", ") }
 }
 
 /// One filter: what of a target it looks at, what was asked for, and what a left-out one means.

@@ -42,7 +42,7 @@ pub struct Outcome {
 /// Builds one target.
 pub fn build(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<Outcome> {
     let start = Instant::now();
-    let question = Question::of(context, job, snapshot)?;
+    let question = Question::of(context, job, snapshot, true)?;
     let outcome = |artifact, cached, reasons, warnings| Outcome {
         artifact,
         cached,
@@ -78,7 +78,8 @@ struct Question {
 }
 
 impl Question {
-    fn of(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<Self> {
+    /// `may_pull`: whether the engine may be asked to get a missing build image.
+    fn of(context: &Context, job: &Job, snapshot: &Snapshot, may_pull: bool) -> Result<Self> {
         let language = language(job.target.language.name())
             .ok_or_else(|| anyhow!("fnpack cannot build {} yet", job.target.language))?;
         let sources = choose(job, snapshot, language)?;
@@ -94,7 +95,7 @@ impl Question {
             }
         }
         let (mut chosen, mut inputs, mut key) = last.expect("there is at least one candidate, or an error");
-        if chosen.is_provisional() {
+        if chosen.is_provisional() && may_pull {
             chosen = context.executors.decide(context, job, language)?;
             inputs = Inputs::of(context, job, &sources, &chosen);
             key = inputs.key();
@@ -206,7 +207,7 @@ impl<'a> Run<'a> {
 
 /// What building a target would do, as far as can be known without doing it.
 pub fn plan(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<(Vec<Step>, Vec<String>)> {
-    let question = Question::of(context, job, snapshot)?;
+    let question = Question::of(context, job, snapshot, false)?;
     let known = query(context, job, &question.key, &question.inputs)?;
     let whole = |state| Step { title: "package code".to_owned(), key: Some(question.key), state };
     if known.artifact.is_some() {

@@ -21,7 +21,7 @@ pub struct Chosen {
     pub place: Place,
     /// Why, where the user did not say; for people.
     why: Option<String>,
-    /// Whether the engine was not yet asked to get the build image.
+    /// Whether the engine was not yet asked to get the build image, so that this may change.
     provisional: bool,
 }
 
@@ -164,7 +164,10 @@ impl<'a> Executors<'a> {
                 let place = Place::Docker { image, digest, architecture };
                 Ok(vec![Chosen { place, why, provisional: false }])
             }
-            None if must => self.decide(context, job, language).map(|chosen| vec![chosen]),
+            None if must => {
+                let place = Place::Docker { image, digest: "not yet pulled".to_owned(), architecture };
+                Ok(vec![Chosen { place, why: None, provisional: true }])
+            }
             None => host(Some(format!("the engine does not have {image}")), true),
         }
     }
@@ -205,6 +208,12 @@ impl<'a> Executors<'a> {
         if let Some(known) = pulled.get(image) {
             return known.clone();
         }
+        // A registry that cannot be reached is not waited for once for each of its images.
+        let same = |other: &&String| registry(other) == registry(image);
+        let unreachable = |other: &String| pulled[other].as_ref().err().filter(|error| is_of_network(error));
+        if let Some(error) = pulled.keys().filter(same).find_map(unreachable) {
+            return Err(error.clone());
+        }
         context.progress.step(&job.target, &format!("pulling {image}"));
         let result = docker
             .pull(image, &mut |line| context.progress.output(&job.target, line))
@@ -212,6 +221,27 @@ impl<'a> Executors<'a> {
         pulled.insert(image.to_owned(), result.clone());
         result
     }
+}
+
+/// The host of an image's registry.
+fn registry(image: &str) -> &str {
+    let host = image.split('/').next().filter(|_| image.contains('/')).unwrap_or_default();
+    if host.contains(['.', ':']) || host == "localhost" { host } else { "" }
+}
+
+/// Whether an engine's words are about the way to a registry, not about an image.
+fn is_of_network(error: &str) -> bool {
+    let words = [
+        "dial tcp",
+        "no such host",
+        "timeout",
+        "deadline exceeded",
+        "connection refused",
+        "unreachable",
+        "x509",
+        "TLS",
+    ];
+    words.iter().any(|word| error.contains(word))
 }
 
 /// The image to install in, and the processor that its containers have. A container of another
@@ -240,4 +270,21 @@ fn host_place(store: &Store, language: &dyn Language) -> Result<Place> {
         }
     }
     Ok(Place::Host { tools: BTreeMap::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_of_one_registry_share_its_host() {
+        for (image, host) in [
+            ("public.ecr.aws/sam/build-python3.12:latest", "public.ecr.aws"),
+            ("localhost:5000/x", "localhost:5000"),
+            ("library/python:3.12", ""),
+            ("python:3.12", ""),
+        ] {
+            assert_eq!(registry(image), host, "{image}");
+        }
+    }
 }

@@ -295,6 +295,17 @@ mod tests {
     }
 
     #[test]
+    fn what_was_used_lately_stays() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::open_alone(cache.path(), || panic!("nobody uses it")).unwrap();
+        let (used, unused) = (build(&store, "used", 10, 40), build(&store, "unused", 10, 40));
+        store.record::<serde_json::Value>(RecordKind::Build, &used).unwrap().unwrap();
+        let month = Duration::from_secs(30 * 24 * 3600);
+        store.collect(Policy { max_age: month, max_bytes: 10_000 }).unwrap();
+        assert_eq!((kept(&store, &used), kept(&store, &unused)), (true, false));
+    }
+
+    #[test]
     fn a_damaged_blob_and_what_needs_it_are_found() {
         let cache = tempfile::tempdir().unwrap();
         let store = Store::open(cache.path()).unwrap();

@@ -1,8 +1,9 @@
 //! Files that appear whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use tempfile::NamedTempFile;
 
@@ -52,6 +53,23 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> 
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(StoreError::io("read", path)(error)),
     }
+}
+
+/// A day: use is remembered no finer than that, so that reading seldom writes.
+const GRAIN: Duration = Duration::from_secs(24 * 3600);
+
+/// A file's bytes, as for [`read_if_there`]; its time of modification becomes that of its use,
+/// which is what a collection goes by.
+pub(crate) fn read_used(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(mut file) = open_if_there(path)? else { return Ok(None) };
+    let metadata = file.metadata().map_err(StoreError::io("read", path))?;
+    if metadata.modified().is_ok_and(|used| used.elapsed().is_ok_and(|age| age > GRAIN)) {
+        // A cache that can only be read is not collected either.
+        let _ = file.set_modified(SystemTime::now());
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    file.read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
+    Ok(Some(bytes))
 }
 
 /// Removes a file; it is no error when it is not there.

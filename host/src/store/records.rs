@@ -4,7 +4,7 @@ use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::file::{read_if_there, remove_if_there, write_atomically};
+use super::file::{read_used, remove_if_there, write_atomically};
 use super::{Store, StoreError};
 use crate::tree::message::{ActionResultMessage, TreeMessage};
 use crate::tree::{Digest, Tree};
@@ -57,7 +57,7 @@ impl Store {
         kind: RecordKind,
         key: &Digest,
     ) -> Result<Option<T>, StoreError> {
-        let bytes = read_if_there(&self.record_path(kind, key))?;
+        let bytes = read_used(&self.record_path(kind, key))?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
@@ -101,7 +101,7 @@ impl Store {
 
     /// What an action gave, when it was run before.
     pub fn action_result(&self, action: &Digest) -> Result<Option<ActionResultMessage>, StoreError> {
-        let bytes = read_if_there(&self.action_path(action))?;
+        let bytes = read_used(&self.action_path(action))?;
         Ok(bytes.and_then(|bytes| ActionResultMessage::decode(bytes.as_slice()).ok()))
     }
 
