@@ -13,8 +13,9 @@ setup: ## install what a build needs: the Rust toolchain of rust-toolchain.toml 
 	rustup show active-toolchain >/dev/null || rustup toolchain install
 	rustup target add wasm32-unknown-unknown
 
+# The examples need what the tests need, so that dependencies are compiled once for all of them.
 build: setup ## build the command, with the project's own plugins inside: target/release/fnpack
-	cargo build --release --locked
+	cargo build --release --locked -p fnpack --bins --examples
 
 install: build ## install the command, PREFIX=~/.local
 	install -D -m 755 $(FNPACK) $(DESTDIR)$(PREFIX)/bin/fnpack
@@ -37,9 +38,9 @@ unit:
 	cargo test --release --locked -p fnpack
 
 # A plugin that does everything that a plugin should not.
-hostile: setup
+hostile: build
 	cargo build --locked --profile plugin --target wasm32-unknown-unknown -p fnpack-hostile --target-dir target/plugins
-	cargo run --release --locked --quiet -p fnpack --example component -- \
+	target/release/examples/component \
 	  target/plugins/wasm32-unknown-unknown/plugin/fnpack_hostile.wasm target/hostile.wasm
 
 check: format lint docs test ## formatting, lints, documentation, and all tests
@@ -51,7 +52,7 @@ lint: setup
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 
 docs: setup
-	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps -p fnpack -p fnpack-plugin
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps -p fnpack -p fnpack-plugin --lib --examples
 
 bench: build test-setup ## measure what docs/performance.md tells
 	.venv/bin/python tests/bench/run.py

@@ -262,7 +262,7 @@ mod tests {
             ),
             (
                 Filters { versions: words(&["3.9"]), ..Filters::default() },
-                ["version `3.9`", "22, 3.11, 3.12"],
+                ["version `3.9`", "3.11, 3.12, 22"],
             ),
             (Filters { architectures: words(&["riscv"]), ..Filters::default() }, ["`riscv`", "x64"]),
         ] {
