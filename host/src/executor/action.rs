@@ -23,6 +23,28 @@ pub enum Environment {
     },
 }
 
+/// A value that reaches the program and nothing else: no key, no log, no message of fnpack's.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a value.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value, for the program's environment.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
 /// A foreign program to run: everything that can change what it gives.
 ///
 /// The program sees its input tree as the folder it starts in, or a folder below that. What it is
@@ -35,6 +57,9 @@ pub struct Action {
     pub command: Vec<String>,
     /// Beside what every executor sets (PATH, HOME ...).
     pub variables: BTreeMap<String, String>,
+    /// Set over `variables` when the program runs, and no part of the key: logins. What they
+    /// open is named in `variables` without them, so that it counts.
+    pub secret_variables: BTreeMap<String, Secret>,
     /// The files that it gets.
     pub input: Tree,
     /// Where it starts, inside the input.
@@ -97,6 +122,7 @@ mod tests {
             title: "install".into(),
             command: vec!["uv".into(), "pip".into()],
             variables: BTreeMap::from([("A".into(), "1".into())]),
+            secret_variables: BTreeMap::new(),
             input: Tree::empty(),
             working_directory: RelPath::root(),
             outputs: vec![RelPath::root()],
@@ -107,9 +133,13 @@ mod tests {
     }
 
     #[test]
-    fn everything_but_the_title_is_part_of_the_key() {
+    fn everything_but_the_title_and_secrets_is_part_of_the_key() {
         let same = Action { title: "other".into(), ..action() };
         assert_eq!(same.digest(), action().digest());
+        let secret_variables = BTreeMap::from([("A".into(), Secret::new("login"))]);
+        let same = Action { secret_variables, ..action() };
+        assert_eq!(same.digest(), action().digest());
+        assert!(!format!("{same:?}").contains("login"));
         let docker = Environment::Docker { image: "image".into(), digest: "sha256:1".into() };
         for (what, other) in [
             ("command", Action { command: vec!["uv".into()], ..action() }),

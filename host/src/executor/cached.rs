@@ -176,6 +176,7 @@ mod tests {
             title: "test".into(),
             command: vec!["make".into()],
             variables: BTreeMap::new(),
+            secret_variables: BTreeMap::new(),
             input: Tree::empty(),
             working_directory: RelPath::root(),
             outputs: Action::single_output("out"),

@@ -7,7 +7,7 @@ mod cancel;
 
 use std::io;
 
-pub use action::{Action, Environment};
+pub use action::{Action, Environment, Secret};
 pub use cached::{ActionFailure, ActionResult, run_cached};
 pub use cancel::Cancel;
 

@@ -2,16 +2,23 @@
 //! it, which action installs them, and how what was installed is made the same every time. Nothing
 //! here knows platforms.
 
+mod base64;
+mod indexes;
 mod libc;
+mod nodejs;
+mod python;
+mod script;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+pub use indexes::Indexes;
 pub use libc::Libc;
 use serde::{Deserialize, Serialize};
 
 use crate::executor::Action;
 use crate::store::{Store, StoreError};
-use crate::tree::{RelPath, Tree};
+use crate::tree::{FileEntry, Node, RelPath, Tree};
 
 /// A processor architecture that functions run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -105,16 +112,32 @@ pub enum Place {
     },
 }
 
-/// The user's settings for installers, from fnpack.toml.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Indexes {
-    /// Instead of PyPI.
-    pub python_index: Option<String>,
-    /// Looked at beside the index.
-    pub python_extra_indexes: Vec<String>,
-    /// Instead of the npm registry.
-    pub npm_registry: Option<String>,
+impl Place {
+    /// Whether what an installer compiles here runs where the function will run.
+    fn is_native(&self, runtime: &Runtime) -> bool {
+        matches!(self, Self::Docker { architecture, .. } if *architecture == runtime.architecture)
+    }
+}
+
+/// A program on this machine that installs a language's packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostTool {
+    /// The word for it in [`Place::Host`].
+    pub name: &'static str,
+    /// Prints its version, with words around it.
+    pub version_command: &'static [&'static str],
+    /// How to get it.
+    pub hint: &'static str,
+}
+
+impl HostTool {
+    /// The version in what its command printed: the first word that begins with a number.
+    pub fn version_in(output: &str) -> Option<&str> {
+        output
+            .split_whitespace()
+            .map(|word| word.trim_start_matches('v'))
+            .find(|word| word.starts_with(|first: char| first.is_ascii_digit()) && word.contains('.'))
+    }
 }
 
 /// The action that installs a function's dependencies.
@@ -145,9 +168,9 @@ pub trait Language: Send + Sync {
     /// The word for it in config.json and commands.
     fn name(&self) -> &'static str;
 
-    /// Tools that an installation on this machine may use, best first; the first that is there
-    /// is enough, unless `place` needs more.
-    fn host_tools(&self) -> &'static [&'static str];
+    /// The tools that can install on this machine, best first; the first that is there is used,
+    /// and is part of the action's key.
+    fn host_tools(&self) -> &'static [HostTool];
 
     /// Gives the manifest that will be installed its unversioned name and takes out those of
     /// other versions. A function without any manifest is fine where the language allows it.
@@ -172,15 +195,23 @@ pub trait Language: Send + Sync {
         indexes: &Indexes,
     ) -> Result<Option<Installation>, LanguageError>;
 
-    /// Removes from what was installed all that differs from run to run or tool to tool.
+    /// Removes from what an installation left all that differs from run to run or tool to tool.
     fn normalise(&self, store: &Store, installed: &Tree) -> Result<Tree, LanguageError>;
 
     /// What a failed installation's output means, in a sentence with a hint; none when the output
     /// speaks for itself.
     fn explain_failure(&self, output: &str, place: &Place) -> Option<String>;
 
-    /// What the user must know of a successful installation, from its output or its tree.
-    fn warnings(&self, store: &Store, installed: &Tree, place: &Place) -> Result<Vec<String>, LanguageError>;
+    /// What the user must know of a successful installation. `tree` is the one that the
+    /// installation was made for, `installed` what its action left, not yet normalised.
+    fn warnings(
+        &self,
+        store: &Store,
+        tree: &Tree,
+        installed: &Tree,
+        runtime: &Runtime,
+        place: &Place,
+    ) -> Result<Vec<String>, LanguageError>;
 
     /// The environment of package.sh and its first argument.
     fn script_contract(&self, runtime: &Runtime) -> ScriptContract;
@@ -193,4 +224,81 @@ pub struct ScriptContract {
     pub argument: &'static str,
     /// Variables beside those that every language has.
     pub variables: BTreeMap<String, String>,
+}
+
+/// The languages that there are.
+pub const NAMES: [&str; 2] = ["nodejs", "python"];
+
+/// The language of that name.
+pub fn language(name: &str) -> Option<&'static dyn Language> {
+    match name {
+        "nodejs" => Some(&nodejs::Nodejs),
+        "python" => Some(&python::Python),
+        _ => None,
+    }
+}
+
+/// Installing everything may take this long on a slow line.
+const INSTALL_TIME_LIMIT: Duration = Duration::from_secs(30 * 60);
+
+/// A path that is known to be one.
+fn constant(path: &str) -> RelPath {
+    RelPath::new(path).expect("a constant path")
+}
+
+/// The text of a tree's file, without a byte order mark; none when it is not there.
+fn read_text(store: &Store, tree: &Tree, path: &RelPath) -> Result<Option<String>, LanguageError> {
+    let Some(file) = tree.file(path) else { return Ok(None) };
+    let text = String::from_utf8(store.read(&file.digest)?)
+        .map_err(|_| LanguageError::Manifest(format!("{path} is not UTF-8 text; save it as UTF-8")))?;
+    Ok(Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)))
+}
+
+/// Puts a file with these bytes into a tree.
+fn write_file(store: &Store, tree: &mut Tree, path: &RelPath, bytes: &[u8]) -> Result<(), LanguageError> {
+    let digest = store.write(bytes)?;
+    let executable = tree.file(path).is_some_and(|file| file.executable);
+    tree.insert(path, Node::File(FileEntry { digest, executable }))
+        .map_err(|error| LanguageError::Manifest(format!("cannot write {path}: {error}")))
+}
+
+/// Directories with nothing in them come and go with the installer.
+fn without_empty_directories(tree: &Tree) -> Tree {
+    let mut kept = Tree::empty();
+    for (name, node) in tree {
+        let node = match node {
+            Node::Directory(below) => match without_empty_directories(below) {
+                below if below.is_empty() => continue,
+                below => Node::Directory(below),
+            },
+            other => other.clone(),
+        };
+        kept.insert(&RelPath::root().child(name.clone()), node).expect("the root takes entries");
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_has_its_language() {
+        for name in NAMES {
+            assert_eq!(language(name).unwrap().name(), name);
+        }
+        assert!(language("cobol").is_none());
+    }
+
+    #[test]
+    fn a_tools_version_is_found_among_its_words() {
+        for (output, version) in [
+            ("uv 0.9.3 (x86_64-unknown-linux-gnu)", Some("0.9.3")),
+            ("pip 23.2.1 from /usr/lib/python3.11/site-packages/pip (python 3.11)", Some("23.2.1")),
+            ("v20.20.2\n", Some("20.20.2")),
+            ("command not found", None),
+        ] {
+            assert_eq!(HostTool::version_in(output), version, "{output}");
+        }
+    }
 }

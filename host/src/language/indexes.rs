@@ -1,0 +1,50 @@
+use serde::Deserialize;
+
+/// The user's settings for installers, from fnpack.toml.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Indexes {
+    /// Instead of PyPI.
+    pub python_index: Option<String>,
+    /// Looked at beside the index.
+    pub python_extra_indexes: Vec<String>,
+    /// Instead of the npm registry.
+    pub npm_registry: Option<String>,
+}
+
+/// A URL apart from the login in it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Address<'u> {
+    /// The URL without the login.
+    pub public: String,
+    /// `user:password`, or a token alone.
+    pub login: Option<&'u str>,
+}
+
+impl<'u> Address<'u> {
+    /// Takes a URL apart.
+    pub fn of(url: &'u str) -> Self {
+        let whole = Self { public: url.to_owned(), login: None };
+        let Some((scheme, rest)) = url.split_once("://") else { return whole };
+        let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let Some((login, host)) = rest[..host_end].rsplit_once('@') else { return whole };
+        Self { public: format!("{scheme}://{host}{}", &rest[host_end..]), login: Some(login) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_is_taken_out_of_a_url() {
+        for (url, public, login) in [
+            ("https://pypi.example/simple", "https://pypi.example/simple", None),
+            ("https://me:p@ss@pypi.example/simple", "https://pypi.example/simple", Some("me:p@ss")),
+            ("https://token@npm.example:8443", "https://npm.example:8443", Some("token")),
+            ("https://npm.example/@scope/", "https://npm.example/@scope/", None),
+        ] {
+            assert_eq!(Address::of(url), Address { public: public.into(), login }, "{url}");
+        }
+    }
+}
