@@ -2,8 +2,13 @@
 //! code package or a container image. `docs/architecture.md` tells how the parts fit.
 
 pub mod archive;
+pub mod cli;
 pub mod executor;
 pub mod language;
+pub mod pipeline;
 pub mod platform;
+pub mod report;
 pub mod store;
+pub mod suite;
+pub mod target;
 pub mod tree;

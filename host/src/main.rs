@@ -1,1 +1,7 @@
-fn main() {}
+//! The `fnpack` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    fnpack::cli::run()
+}

@@ -1,1 +1,18 @@
-//! Artifacts that are the same bytes every time: deflating, and the zip.
+//! Artifacts that are the same bytes every time: the zip, the directory and the lone file. An
+//! archive is streamed from the store, and each blob's deflated form is kept there, so that an
+//! archive after an edit is mostly copied, not deflated.
+
+mod blocks;
+mod deflated;
+mod directory;
+mod error;
+mod file;
+mod ordered;
+mod records;
+mod temporary;
+mod zip;
+
+pub use directory::{directory_digest, write_directory};
+pub use error::ArchiveError;
+pub use file::write_file;
+pub use zip::write_zip;

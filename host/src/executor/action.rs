@@ -76,6 +76,14 @@ pub struct Action {
 }
 
 impl Action {
+    /// The name of its program.
+    pub fn program(&self) -> String {
+        self.command
+            .first()
+            .map(|program| program.rsplit('/').next().unwrap_or(program).to_owned())
+            .unwrap_or_default()
+    }
+
     /// The key of its result: the digest of the Remote Execution API's `Action`.
     pub fn digest(&self) -> Digest {
         let pairs = |pairs: &BTreeMap<String, String>| {

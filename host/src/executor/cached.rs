@@ -58,6 +58,11 @@ pub fn run_cached(
     Ok(ActionResult { outputs, ran: true })
 }
 
+/// Whether an earlier result of an action is there, with all its blobs.
+pub fn has_result(store: &Store, action: &Action) -> Result<bool, StoreError> {
+    Ok(kept(store, action, &action.digest())?.is_some())
+}
+
 fn log_waiting(action: &Action) {
     let _ = writeln!(io::stderr(), "waiting: {} is being done by another build", action.title);
 }

@@ -4,12 +4,23 @@
 mod action;
 mod cached;
 mod cancel;
+mod docker;
+mod host;
+mod lent;
+mod masked;
+mod processes;
+mod tool;
 
 use std::io;
 
 pub use action::{Action, Environment, Secret};
-pub use cached::{ActionFailure, ActionResult, run_cached};
+pub use cached::{ActionFailure, ActionResult, has_result, run_cached};
 pub use cancel::Cancel;
+pub use docker::{DockerExecutor, DockerSettings};
+pub use host::HostExecutor;
+pub use lent::Lent;
+pub use processes::end_abandoned;
+pub use tool::tool_version;
 
 use crate::store::{Scratch, StoreError};
 

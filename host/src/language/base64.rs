@@ -28,7 +28,9 @@ mod tests {
 
     #[test]
     fn the_examples_of_rfc_4648() {
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")] {
+        for (bytes, text) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
             assert_eq!(encode_padded(bytes.as_bytes()), text);
         }
         assert_eq!(encode(&[0xfb, 0xff], URL_SAFE), "-_8");

@@ -12,6 +12,24 @@ pub struct Indexes {
     pub npm_registry: Option<String>,
 }
 
+impl Indexes {
+    /// What of the settings is an input of a build: the addresses without the logins in them.
+    pub fn inputs(&self) -> Vec<(String, String)> {
+        let public = |url: &String| Address::of(url).public;
+        let join = |urls: &[String]| urls.iter().map(public).collect::<Vec<_>>().join(" ");
+        let single = |url: &Option<String>| url.as_ref().map(public).unwrap_or_default();
+        [
+            ("python-index", single(&self.python_index)),
+            ("python-extra-indexes", join(&self.python_extra_indexes)),
+            ("npm-registry", single(&self.npm_registry)),
+        ]
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+    }
+}
+
 /// A URL apart from the login in it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Address<'u> {

@@ -56,6 +56,14 @@ impl Architecture {
         }
     }
 
+    /// By one of the words for it that machines and engines use: `x86_64`, `amd64`, `aarch64`.
+    pub fn of_machine(word: &str) -> Option<Self> {
+        match word {
+            "amd64" | "x86_64" => Some(Self::X64),
+            "arm64" | "aarch64" => Some(Self::Arm64),
+            _ => None,
+        }
+    }
     /// As Linux and the Python and C worlds write it: `x86_64`, `aarch64`.
     pub fn machine(self) -> &'static str {
         match self {
@@ -130,16 +138,6 @@ pub struct HostTool {
     pub hint: &'static str,
 }
 
-impl HostTool {
-    /// The version in what its command printed: the first word that begins with a number.
-    pub fn version_in(output: &str) -> Option<&str> {
-        output
-            .split_whitespace()
-            .map(|word| word.trim_start_matches('v'))
-            .find(|word| word.starts_with(|first: char| first.is_ascii_digit()) && word.contains('.'))
-    }
-}
-
 /// The action that installs a function's dependencies.
 #[derive(Clone, Debug)]
 pub struct Installation {
@@ -193,6 +191,7 @@ pub trait Language: Send + Sync {
         runtime: &Runtime,
         place: &Place,
         indexes: &Indexes,
+        time_limit: Duration,
     ) -> Result<Option<Installation>, LanguageError>;
 
     /// Removes from what an installation left all that differs from run to run or tool to tool.
@@ -212,6 +211,9 @@ pub trait Language: Send + Sync {
         runtime: &Runtime,
         place: &Place,
     ) -> Result<Vec<String>, LanguageError>;
+
+    /// A tree without what tools leave when they run, after package.sh.
+    fn without_run_state(&self, tree: &Tree) -> Tree;
 
     /// The environment of package.sh and its first argument.
     fn script_contract(&self, runtime: &Runtime) -> ScriptContract;
@@ -237,9 +239,6 @@ pub fn language(name: &str) -> Option<&'static dyn Language> {
         _ => None,
     }
 }
-
-/// Installing everything may take this long on a slow line.
-const INSTALL_TIME_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// A path that is known to be one.
 fn constant(path: &str) -> RelPath {
@@ -288,17 +287,5 @@ mod tests {
             assert_eq!(language(name).unwrap().name(), name);
         }
         assert!(language("cobol").is_none());
-    }
-
-    #[test]
-    fn a_tools_version_is_found_among_its_words() {
-        for (output, version) in [
-            ("uv 0.9.3 (x86_64-unknown-linux-gnu)", Some("0.9.3")),
-            ("pip 23.2.1 from /usr/lib/python3.11/site-packages/pip (python 3.11)", Some("23.2.1")),
-            ("v20.20.2\n", Some("20.20.2")),
-            ("command not found", None),
-        ] {
-            assert_eq!(HostTool::version_in(output), version, "{output}");
-        }
     }
 }

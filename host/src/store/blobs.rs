@@ -3,7 +3,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::file::{open_if_there, remove_if_there, temporary_beside};
+use super::file::{open_if_there, read_if_there, remove_if_there, temporary_beside};
 use super::{Store, StoreError};
 use crate::tree::{Digest, Hasher};
 
@@ -11,7 +11,32 @@ use crate::tree::{Digest, Hasher};
 /// costs as much as some hundred single ones.
 const SYNC_EACH: usize = 64;
 
+/// Reads blobs where the store itself cannot be lent.
+#[derive(Clone, Debug)]
+pub struct BlobReader {
+    root: PathBuf,
+}
+
+impl BlobReader {
+    /// A blob's bytes, checked.
+    pub fn read(&self, digest: &Digest) -> Result<Vec<u8>, StoreError> {
+        let hex = digest.hex();
+        let path = self.root.join(&hex[..2]).join(&hex);
+        let bytes = read_if_there(&path)?.ok_or(StoreError::Missing(*digest))?;
+        if Digest::of(&bytes) != *digest {
+            let _ = remove_if_there(&path);
+            return Err(StoreError::Missing(*digest));
+        }
+        Ok(bytes)
+    }
+}
+
 impl Store {
+    /// What reads blobs without borrowing the store.
+    pub fn blob_reader(&self) -> BlobReader {
+        BlobReader { root: self.root().join("blobs") }
+    }
+
     /// Where a blob is kept.
     pub fn blob_path(&self, digest: &Digest) -> PathBuf {
         self.sharded("blobs", &digest.hex())

@@ -16,12 +16,24 @@ pub(crate) const TEMPORARY: &str = ".tmp-";
 pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile, StoreError> {
     let folder = path.parent().expect("a file is in a folder");
     let create = || tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder);
-    create()
-        .or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => fs::create_dir_all(folder).and_then(|()| create()),
-            _ => Err(error),
-        })
-        .map_err(StoreError::io("create a file in", folder))
+    let file = create().or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => fs::create_dir_all(folder).and_then(|()| create()),
+        _ => Err(error),
+    });
+    // The lock says that its writer lives.
+    let locked = file.and_then(|file| file.as_file().lock().map(|()| file));
+    locked.map_err(StoreError::io("create a file in", folder))
+}
+
+/// Removes the temporary files in a folder whose writers are no more. Best effort.
+pub fn remove_stale_temporaries(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let temporary = entry.file_name().to_string_lossy().starts_with(TEMPORARY);
+        if temporary && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+            let path = entry.path();
+            let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        }
+    }
 }
 
 /// Writes a file: temporary, synced, renamed. Whoever reads `path` at any moment finds the old

@@ -2,6 +2,7 @@
 //! safely. It knows trees, but not what a build is. The layout is in `docs/architecture.md`.
 
 mod blobs;
+mod collect;
 mod error;
 mod file;
 mod folder;
@@ -14,13 +15,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+pub use blobs::BlobReader;
+pub use collect::{Policy, Usage, Verified};
 pub use error::StoreError;
-pub use file::write_atomically;
+
+pub use file::{remove_stale_temporaries, write_atomically};
 pub use folder::Links;
 pub use lock::Lock;
 pub use records::RecordKind;
 pub use scratch::Scratch;
 pub use stat::{Fingerprint, StatIndex};
+
+/// The lock that everybody who uses the cache holds.
+const IN_USE: &str = "in-use.lock";
 
 /// A cache folder.
 #[derive(Debug)]
@@ -44,7 +51,7 @@ impl Store {
                 b"Signature: 8a477f597d28d172789f06886806bc55\n# The cache of fnpack.\n",
             )?;
         }
-        let in_use = Lock::shared(&root.join("in-use.lock"))?;
+        let in_use = Lock::shared(&root.join(IN_USE))?;
         Ok(Self { root: root.to_path_buf(), unsynced: Mutex::default(), _in_use: in_use })
     }
 
@@ -61,6 +68,11 @@ impl Store {
     /// Where an installer such as pip keeps its own cache.
     pub fn download_cache(&self, installer: &str) -> PathBuf {
         self.root.join("downloads").join(installer)
+    }
+
+    /// Where compiled plugins are kept; only its owner may look into it.
+    pub fn compiled_plugins(&self) -> PathBuf {
+        self.root.join("plugins")
     }
 
     fn sharded(&self, folder: &str, name: &str) -> PathBuf {

@@ -6,11 +6,14 @@
 
 mod digest;
 mod edit;
+mod links;
 pub mod message;
 mod path;
 mod sorted;
 
+pub(crate) use digest::parse_hex;
 pub use digest::{Digest, Hasher};
 pub use edit::EditError;
+pub use links::LinkError;
 pub use path::{Name, PathError, RelPath};
 pub use sorted::{Directory, FileEntry, Node, Tree, TreeError};

@@ -105,11 +105,18 @@ fn check_project(tree: &Tree, path: &RelPath) -> Result<(), LanguageError> {
         return Ok(());
     }
     let path = if path.is_root() { ".".to_owned() } else { path.to_string() };
-    Err(LanguageError::Manifest(format!("`{path}` is no Python project: it has neither pyproject.toml nor setup.py")))
+    Err(LanguageError::Manifest(format!(
+        "`{path}` is no Python project: it has neither pyproject.toml nor setup.py"
+    )))
 }
 
 /// The name that a package gives itself, if it says so plainly.
-fn name_inside(store: &Store, tree: &Tree, path: &RelPath, kind: Kind) -> Result<Option<String>, LanguageError> {
+fn name_inside(
+    store: &Store,
+    tree: &Tree,
+    path: &RelPath,
+    kind: Kind,
+) -> Result<Option<String>, LanguageError> {
     if kind != Kind::Folder {
         let name = path.name().and_then(|name| name.to_str()).and_then(|name| name.split('-').next());
         return Ok(name.map(normalise_name));
@@ -142,21 +149,45 @@ mod tests {
         for (line, path, suffix, name, kind) in [
             ("./lib", "lib", "", Some("my-lib"), Kind::Folder),
             ("lib/", "lib", "", Some("my-lib"), Kind::Folder),
-            ("file:./lib[a,b] ; python_version < '4'", "lib", "[a,b] ; python_version < '4'", Some("my-lib"), Kind::Folder),
+            (
+                "file:./lib[a,b] ; python_version < '4'",
+                "lib",
+                "[a,b] ; python_version < '4'",
+                Some("my-lib"),
+                Kind::Folder,
+            ),
             ("lib2[x] @ file:lib", "lib", "[x]", Some("lib2"), Kind::Folder),
             (".", "", "", None, Kind::Folder),
-            ("./dist/other_lib-1.0-py3-none-any.whl", "dist/other_lib-1.0-py3-none-any.whl", "", Some("other-lib"), Kind::Wheel),
-            ("dist/third-1.0.tar.gz --hash=sha256:1", "dist/third-1.0.tar.gz", "", Some("third"), Kind::Archive),
+            (
+                "./dist/other_lib-1.0-py3-none-any.whl",
+                "dist/other_lib-1.0-py3-none-any.whl",
+                "",
+                Some("other-lib"),
+                Kind::Wheel,
+            ),
+            (
+                "dist/third-1.0.tar.gz --hash=sha256:1",
+                "dist/third-1.0.tar.gz",
+                "",
+                Some("third"),
+                Kind::Archive,
+            ),
         ] {
             let found = parse(line).unwrap().unwrap();
             let path = RelPath::new(path).unwrap();
-            assert_eq!(found, Local { path, suffix: suffix.into(), name: name.map(Into::into), kind }, "{line}");
+            assert_eq!(
+                found,
+                Local { path, suffix: suffix.into(), name: name.map(Into::into), kind },
+                "{line}"
+            );
         }
     }
 
     #[test]
     fn names_and_urls_are_not_local() {
-        for line in ["six", "six==1.16", "six @ https://host/six.whl", "git+https://host/x.git", "a; os_name=='nt'"] {
+        for line in
+            ["six", "six==1.16", "six @ https://host/six.whl", "git+https://host/x.git", "a; os_name=='nt'"]
+        {
             assert_eq!(parse(line).unwrap(), None, "{line}");
         }
     }

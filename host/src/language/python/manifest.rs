@@ -20,7 +20,9 @@ pub fn select(sources: &Tree, runtime: &Runtime) -> Result<Tree, LanguageError> 
     let there: Vec<String> = sources
         .iter()
         .filter_map(|(name, _)| name.to_str())
-        .filter(|name| name.strip_prefix(MANIFEST).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+        .filter(|name| {
+            name.strip_prefix(MANIFEST).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
         .map(str::to_owned)
         .collect();
     let Some(chosen) = wanted.iter().find(|name| there.contains(name)) else {
@@ -89,7 +91,11 @@ mod tests {
             (vec!["requirements.txt", "requirements.txt.3.12"], X64, Some("requirements.txt.3.12")),
             (vec!["requirements.txt", "requirements.txt.3.11"], X64, Some("requirements.txt")),
             (vec!["requirements.txt", "requirements.txt.arm.3.12"], X64, Some("requirements.txt")),
-            (vec!["requirements.txt.3.12", "requirements.txt.arm.3.12"], Arm64, Some("requirements.txt.arm.3.12")),
+            (
+                vec!["requirements.txt.3.12", "requirements.txt.arm.3.12"],
+                Arm64,
+                Some("requirements.txt.arm.3.12"),
+            ),
             (vec!["requirements.txt", "requirements.txt.3.12"], Arm64, Some("requirements.txt.3.12")),
             (vec!["requirements.txt", "requirements.txt.arm.3.11"], Arm64, Some("requirements.txt")),
             (vec![], X64, None),
@@ -104,9 +110,13 @@ mod tests {
 
     #[test]
     fn manifests_for_other_versions_alone_are_an_error_that_names_them() {
-        let (_cache, _store, tree) = tree_of(&[("requirements.txt.3.11", ""), ("requirements.txt.arm.3.12", "")]);
+        let (_cache, _store, tree) =
+            tree_of(&[("requirements.txt.3.11", ""), ("requirements.txt.arm.3.12", "")]);
         let error = select(&tree, &runtime("3.12", Architecture::X64)).unwrap_err().to_string();
-        assert!(error.contains("requirements.txt.3.11") && error.contains("requirements.txt.arm.3.12"), "{error}");
+        assert!(
+            error.contains("requirements.txt.3.11") && error.contains("requirements.txt.arm.3.12"),
+            "{error}"
+        );
     }
 
     #[test]

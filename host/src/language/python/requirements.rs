@@ -35,8 +35,7 @@ impl Requirements {
     pub fn read(store: &Store, tree: &Tree, file: &RelPath) -> Result<Self, LanguageError> {
         let mut requirements = Self::default();
         if let Some(text) = read_text(store, tree, file)? {
-            Reader { store, tree, requirements: &mut requirements, constraints: false }
-                .file(file, &text)?;
+            Reader { store, tree, requirements: &mut requirements, constraints: false }.file(file, &text)?;
         }
         Ok(requirements)
     }
@@ -120,6 +119,11 @@ impl Reader<'_> {
             self.requirements.locals.push(local);
             return Ok(());
         }
+        if !is_requirement(line) {
+            return Err(LanguageError::Manifest(format!(
+                "`{line}` is no requirement; write it like `name==1.2.3` or `name[extra]>=1 ; marker`"
+            )));
+        }
         self.requirements.hashed |= line.contains(" --hash");
         let names = match self.constraints {
             true => &mut self.requirements.constrained,
@@ -161,14 +165,28 @@ fn logical_lines(text: &str) -> Vec<(usize, String)> {
     found
         .into_iter()
         .map(|(number, line)| {
-            let comment = line.match_indices('#').map(|(at, _)| at).find(|at| {
-                *at == 0 || line[..*at].ends_with(char::is_whitespace)
-            });
+            let comment = line
+                .match_indices('#')
+                .map(|(at, _)| at)
+                .find(|at| *at == 0 || line[..*at].ends_with(char::is_whitespace));
             let line = &line[..comment.unwrap_or(line.len())];
             (number, line.split_whitespace().collect::<Vec<_>>().join(" "))
         })
         .filter(|(_, line)| !line.is_empty())
         .collect()
+}
+
+/// Whether a line may be a requirement: a URL, or a name with nothing behind it but what may be
+/// (<https://packaging.python.org/en/latest/specifications/dependency-specifiers/>).
+fn is_requirement(line: &str) -> bool {
+    if line.contains("://") {
+        return true;
+    }
+    let line = without_options(line);
+    let end = line.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))).unwrap_or(line.len());
+    let rest = line[end..].trim_start();
+    line.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && (rest.is_empty() || rest.starts_with(['[', '(', '=', '<', '>', '!', '~', ';', '@']))
 }
 
 /// A requirement without the options of its line, such as its hashes.
@@ -218,7 +236,10 @@ mod tests {
             ("# nothing\n\n   # more\n", vec![]),
             ("a==1  # why\n#b\n", vec!["a==1"]),
             ("a @ https://host/a.whl#sha256=12", vec!["a @ https://host/a.whl#sha256=12"]),
-            ("a==1 \\\n    --hash=sha256:1 \\\n    --hash=sha256:2", vec!["a==1 --hash=sha256:1 --hash=sha256:2"]),
+            (
+                "a==1 \\\n    --hash=sha256:1 \\\n    --hash=sha256:2",
+                vec!["a==1 --hash=sha256:1 --hash=sha256:2"],
+            ),
             ("a\\\n# ends it\nb", vec!["a", "b"]),
             ("a ; python_version < '3.9'", vec!["a ; python_version < '3.9'"]),
         ] {
@@ -251,6 +272,17 @@ mod tests {
         ] {
             let error = read(&[("requirements.txt", &format!("\n{line}\n"))]).unwrap_err().to_string();
             assert!(error.contains(word) && error.contains("requirements.txt, line 2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_requirement_is_an_error_with_its_line() {
+        for line in ["==what is this", "two words", "-", "six,seven"] {
+            let text = format!("six\n{line}\n");
+            match read(&[("requirements.txt", &text)]) {
+                Err(error) => assert!(error.to_string().contains("requirements.txt, line 2"), "{error}"),
+                Ok(_) => assert!(line.starts_with('-'), "{line}: an option is left to the installer"),
+            }
         }
     }
 

@@ -1,0 +1,199 @@
+//! `package.json`: which one is used, and what is added to it.
+//! <https://docs.npmjs.com/cli/configuring-npm/package-json>
+
+use serde_json::{Map, Value};
+
+use crate::language::{LanguageError, Requirement, constant, read_text, write_file};
+use crate::store::Store;
+use crate::tree::Tree;
+
+/// The manifest.
+pub const MANIFEST: &str = "package.json";
+/// The lock file, and the name under which it is published.
+pub const LOCKS: [&str; 2] = ["npm-shrinkwrap.json", "package-lock.json"];
+/// Where the packages stand that are installed after those of a lock file, which does not know
+/// them.
+const ADDED: &str = "fnpack";
+
+/// Makes the manifest for a version, and its lock file, the only ones.
+pub fn select(sources: &Tree, version: &str) -> Result<Tree, LanguageError> {
+    let versioned = |name: &str| {
+        let of = |manifest: &str| name.strip_prefix(manifest).is_some_and(|rest| rest.starts_with('.'));
+        of(MANIFEST) || LOCKS.iter().any(|lock| of(lock))
+    };
+    let names = sources.iter().filter_map(|(name, _)| name.to_str()).filter(|name| versioned(name));
+    let all: Vec<&str> = names.collect();
+    let mut selected = sources.clone();
+    all.iter().for_each(|name| {
+        selected.remove(&constant(name));
+    });
+    for name in [MANIFEST, LOCKS[0], LOCKS[1]] {
+        if let Some(own) = sources.get(&constant(&format!("{name}.{version}"))) {
+            selected
+                .insert(&constant(name), own.clone())
+                .map_err(|error| LanguageError::Manifest(error.to_string()))?;
+        }
+    }
+    if selected.file(&constant(MANIFEST)).is_some() {
+        return Ok(selected);
+    }
+    Err(LanguageError::Manifest(match all.as_slice() {
+        [] => format!("there is no {MANIFEST} in the nodejs folder; add one, `{{}}` if nothing is required"),
+        others => format!(
+            "no {MANIFEST} is for Node.js {version}: there is {}; add {MANIFEST}.{version} or {MANIFEST}",
+            others.join(", ")
+        ),
+    }))
+}
+
+/// What a manifest requires.
+#[derive(Debug, PartialEq)]
+pub struct Manifest {
+    json: Map<String, Value>,
+}
+
+impl Manifest {
+    /// The manifest of a tree.
+    pub fn read(store: &Store, tree: &Tree) -> Result<Self, LanguageError> {
+        let text = read_text(store, tree, &constant(MANIFEST))?
+            .ok_or_else(|| LanguageError::Manifest(format!("there is no {MANIFEST}")))?;
+        Self::parse(&text)
+    }
+
+    fn parse(text: &str) -> Result<Self, LanguageError> {
+        let wrong = |reason: String| LanguageError::Manifest(format!("{MANIFEST}: {reason}"));
+        let json: Value = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        let Value::Object(json) = json else { return Err(wrong("it is JSON, but no object".to_owned())) };
+        for key in ["dependencies", "optionalDependencies", "scripts"] {
+            let Some(value) = json.get(key) else { continue };
+            let strings = value.as_object().is_some_and(|object| object.values().all(Value::is_string));
+            if !strings {
+                return Err(wrong(format!("{key}: it is no object of strings")));
+            }
+        }
+        Ok(Self { json })
+    }
+
+    fn strings(&self, key: &str) -> impl Iterator<Item = (&str, &str)> {
+        let object = self.json.get(key).and_then(Value::as_object).into_iter().flatten();
+        object.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
+    }
+
+    /// The packages that it requires, with what it says of their versions.
+    pub fn dependencies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.strings("dependencies").chain(self.strings("optionalDependencies"))
+    }
+
+    /// The packages to install after those of the lock file.
+    pub fn added(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.strings(ADDED)
+    }
+
+    /// Whether it has scripts of its own that run when its packages are installed.
+    pub fn has_install_scripts(&self) -> bool {
+        const RUN: [&str; 6] =
+            ["preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare"];
+        self.strings("scripts").any(|(name, _)| RUN.contains(&name))
+    }
+}
+
+/// Adds packages, but those that the manifest requires itself.
+pub fn add(store: &Store, tree: &Tree, packages: &[Requirement]) -> Result<Tree, LanguageError> {
+    let mut manifest = Manifest::read(store, tree)?;
+    let is_there = |name: &str| manifest.dependencies().any(|(there, _)| there == name);
+    let new: Vec<&Requirement> = packages.iter().filter(|package| !is_there(&package.name)).collect();
+    if new.is_empty() {
+        return Ok(tree.clone());
+    }
+    let locked = LOCKS.iter().any(|lock| tree.file(&constant(lock)).is_some());
+    let section = manifest.json.entry(if locked { ADDED } else { "dependencies" });
+    let section = section.or_insert_with(|| Value::Object(Map::new())).as_object_mut();
+    let section = section
+        .ok_or_else(|| LanguageError::Manifest(format!("{MANIFEST}: `{ADDED}` is fnpack's own key")))?;
+    for package in new {
+        section.insert(package.name.clone(), Value::String(package.version.clone()));
+    }
+    let mut text = serde_json::to_string_pretty(&manifest.json).expect("JSON can be written");
+    text.push('\n');
+    let mut added = tree.clone();
+    write_file(store, &mut added, &constant(MANIFEST), text.as_bytes())?;
+    Ok(added)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::tree::{FileEntry, Node, RelPath};
+
+    pub fn tree_of(files: &[(&str, &str)]) -> (tempfile::TempDir, Store, Tree) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let mut tree = Tree::empty();
+        for (path, text) in files {
+            let file = FileEntry { digest: store.write(text.as_bytes()).unwrap(), executable: false };
+            tree.insert(&RelPath::new(path).unwrap(), Node::File(file)).unwrap();
+        }
+        (folder, store, tree)
+    }
+
+    fn text(store: &Store, tree: &Tree, path: &str) -> Option<String> {
+        read_text(store, tree, &constant(path)).unwrap()
+    }
+
+    #[test]
+    fn the_manifest_and_the_lock_of_the_version_win() {
+        let (_folder, store, tree) = tree_of(&[
+            ("package.json", "plain"),
+            ("package.json.20", "twenty"),
+            ("package.json.22", "twenty-two"),
+            ("package-lock.json", "lock"),
+            ("package-lock.json.20", "lock of twenty"),
+        ]);
+        for (version, manifest, lock) in [("20", "twenty", "lock of twenty"), ("24", "plain", "lock")] {
+            let selected = select(&tree, version).unwrap();
+            assert_eq!(text(&store, &selected, "package.json").unwrap(), manifest);
+            assert_eq!(text(&store, &selected, "package-lock.json").unwrap(), lock);
+            assert_eq!(selected.iter().count(), 2);
+        }
+    }
+
+    #[test]
+    fn a_missing_manifest_is_an_error_that_lists_what_there_is() {
+        let (_folder, _store, tree) = tree_of(&[("package.json.20", "")]);
+        assert!(select(&tree, "22").unwrap_err().to_string().contains("package.json.20"));
+        assert!(select(&Tree::empty(), "22").unwrap_err().to_string().contains("no package.json"));
+    }
+
+    #[test]
+    fn packages_are_added_unless_they_are_there() {
+        let packages = [("ms", "2.1.3"), ("uuid", "9.0.0")]
+            .map(|(name, version)| Requirement { name: name.into(), version: version.into() });
+        let (_folder, store, tree) =
+            tree_of(&[("package.json", r#"{"name": "x", "optionalDependencies": {"ms": "1"}}"#)]);
+        let added = Manifest::read(&store, &add(&store, &tree, &packages).unwrap()).unwrap();
+        assert_eq!(added.dependencies().collect::<Vec<_>>(), [("uuid", "9.0.0"), ("ms", "1")]);
+        assert_eq!(added.added().count(), 0);
+    }
+
+    #[test]
+    fn beside_a_lock_they_are_kept_apart() {
+        let packages = [Requirement { name: "uuid".into(), version: "9.0.0".into() }];
+        let (_folder, store, tree) = tree_of(&[("package.json", "{}"), ("package-lock.json", "{}")]);
+        let added = Manifest::read(&store, &add(&store, &tree, &packages).unwrap()).unwrap();
+        assert_eq!(added.dependencies().count(), 0);
+        assert_eq!(added.added().collect::<Vec<_>>(), [("uuid", "9.0.0")]);
+    }
+
+    #[test]
+    fn a_malformed_manifest_says_where() {
+        for (text, words) in [
+            ("{\n  \"dependencies\": {,}\n}", ["line 2", "column"]),
+            ("[]", ["package.json", "no object"]),
+            (r#"{"dependencies": ["ms"]}"#, ["dependencies", "object"]),
+            (r#"{"dependencies": {"ms": 2}}"#, ["dependencies", "strings"]),
+        ] {
+            let error = Manifest::parse(text).unwrap_err().to_string();
+            assert!(words.iter().all(|word| error.contains(word)), "{error}");
+        }
+    }
+}

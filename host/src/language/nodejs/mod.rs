@@ -1,0 +1,114 @@
+//! Node.js: npm installs what `package.json` requires.
+
+mod install;
+mod manifest;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{
+    HostTool, Indexes, Installation, Language, LanguageError, Place, Requirement, Runtime, ScriptContract,
+    constant, read_text, without_empty_directories,
+};
+use crate::store::Store;
+use crate::tree::{RelPath, Tree};
+
+/// Where the packages are, in the tree and as package.sh is told.
+const PACKAGES: &str = "node_modules";
+/// What npm notes of an installation; it differs from run to run.
+const HIDDEN_LOCK: &str = ".package-lock.json";
+
+/// JavaScript on Node.js.
+pub struct Nodejs;
+
+impl Language for Nodejs {
+    fn name(&self) -> &'static str {
+        "nodejs"
+    }
+
+    fn host_tools(&self) -> &'static [HostTool] {
+        &[HostTool {
+            name: "npm",
+            version_command: &["npm", "--version"],
+            hint: "install Node.js, which brings npm",
+        }]
+    }
+
+    fn select_manifest(&self, sources: &Tree, runtime: &Runtime) -> Result<Tree, LanguageError> {
+        manifest::select(sources, &runtime.version)
+    }
+
+    fn add_packages(
+        &self,
+        store: &Store,
+        tree: &Tree,
+        packages: &[Requirement],
+    ) -> Result<Tree, LanguageError> {
+        manifest::add(store, tree, packages)
+    }
+
+    fn installation(
+        &self,
+        store: &Store,
+        tree: &Tree,
+        runtime: &Runtime,
+        place: &Place,
+        indexes: &Indexes,
+        time_limit: Duration,
+    ) -> Result<Option<Installation>, LanguageError> {
+        install::installation(store, tree, runtime, place, indexes, time_limit)
+    }
+
+    fn normalise(&self, _: &Store, installed: &Tree) -> Result<Tree, LanguageError> {
+        Ok(without_empty_directories(&without_notes(installed)))
+    }
+
+    fn explain_failure(&self, output: &str, place: &Place) -> Option<String> {
+        install::explain(output, place)
+    }
+
+    fn warnings(
+        &self,
+        store: &Store,
+        _: &Tree,
+        installed: &Tree,
+        runtime: &Runtime,
+        place: &Place,
+    ) -> Result<Vec<String>, LanguageError> {
+        if place.is_native(runtime) {
+            return Ok(Vec::new());
+        }
+        let lock = read_text(store, installed, &constant(HIDDEN_LOCK))?.unwrap_or_default();
+        let names = install::with_scripts(&lock);
+        Ok(match names.as_slice() {
+            [] => Vec::new(),
+            names => vec![format!(
+                "install scripts were not run: {}; if the function needs what they make, build with --executor docker",
+                names.join(", ")
+            )],
+        })
+    }
+
+    fn without_run_state(&self, tree: &Tree) -> Tree {
+        let packages = constant(PACKAGES);
+        match tree.directory(&packages) {
+            Some(installed) => tree
+                .with(&packages, crate::tree::Node::Directory(without_notes(installed)))
+                .expect("a directory takes the place of one"),
+            None => tree.clone(),
+        }
+    }
+
+    fn script_contract(&self, runtime: &Runtime) -> ScriptContract {
+        let variables = BTreeMap::from([("NODE_VERSION".to_owned(), runtime.version.clone())]);
+        ScriptContract { argument: PACKAGES, variables }
+    }
+}
+
+fn without_notes(installed: &Tree) -> Tree {
+    let mut tree = installed.clone();
+    for name in [HIDDEN_LOCK, ".cache"] {
+        tree.remove(&RelPath::new(name).expect("a constant path"));
+    }
+    tree
+}

@@ -1,0 +1,397 @@
+//! The action that installs a function's requirements.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::PACKAGES;
+use super::local::{Kind, Local};
+use super::manifest::{ADDED, MANIFEST};
+use super::requirements::Requirements;
+use crate::executor::{Action, Environment, Secret};
+use crate::language::indexes::Address;
+use crate::language::script::{Script, quote};
+use crate::language::{Indexes, Installation, LanguageError, Libc, Place, Runtime, constant, write_file};
+use crate::store::Store;
+use crate::tree::{RelPath, Tree};
+
+pub const UV: &str = "uv";
+pub const PIP: &str = "pip";
+
+/// In the action's folder: what is installed, under what constraints, and to where.
+const REQUIREMENTS: &str = ".fnpack/requirements.txt";
+const CONSTRAINTS: &str = ".fnpack/constraints.txt";
+/// What is installed after packages that have hashes, and the versions of these.
+const UNHASHED: &str = ".fnpack/unhashed.txt";
+const PINS: &str = ".fnpack/pins.txt";
+const TARGET: &str = ".fnpack/packages";
+/// Where the wheels of packages that lie in the tree are built.
+const WHEELS: &str = ".fnpack/wheels";
+
+pub fn installation(
+    store: &Store,
+    tree: &Tree,
+    runtime: &Runtime,
+    place: &Place,
+    indexes: &Indexes,
+    time_limit: Duration,
+) -> Result<Option<Installation>, LanguageError> {
+    let required = Requirements::read(store, tree, &constant(MANIFEST))?;
+    let added = Requirements::read(store, tree, &constant(ADDED))?;
+    if required.is_empty() && added.is_empty() {
+        return Ok(None);
+    }
+    let installer = Installer::of(place, runtime)?;
+    let needs_tree = !required.locals.is_empty() || !required.folders.is_empty();
+    let mut input = if needs_tree { tree.clone() } else { Tree::empty() };
+    let script = write_steps(store, &mut input, &required, &added, &installer)?;
+    let (mut variables, secret_variables) = index_variables(indexes);
+    variables.insert("PIP_ROOT_USER_ACTION".to_owned(), "ignore".to_owned());
+    let action = Action {
+        title: format!("Python packages for {} on {}", runtime.version, runtime.architecture),
+        command: script.into_command(),
+        variables,
+        secret_variables,
+        input,
+        working_directory: RelPath::root(),
+        outputs: vec![constant(TARGET)],
+        environment: match place {
+            Place::Host { tools } => Environment::Host { tools: tools.clone() },
+            Place::Docker { image, digest, .. } => {
+                Environment::Docker { image: image.clone(), digest: digest.clone() }
+            }
+        },
+        network: true,
+        time_limit,
+    };
+    Ok(Some(Installation { action, into: constant(PACKAGES) }))
+}
+
+/// Writes the files that the steps read, and gives the steps.
+fn write_steps(
+    store: &Store,
+    input: &mut Tree,
+    required: &Requirements,
+    added: &Requirements,
+    installer: &Installer,
+) -> Result<Script, LanguageError> {
+    let mut script = Script::default();
+    // Packages that lie in the tree have no hashes; where others have them, they come after.
+    let locals_file = if required.hashed { UNHASHED } else { REQUIREMENTS };
+    let mut first = required.lines.clone();
+    let mut second = added.lines.clone();
+    for (number, local) in required.locals.iter().enumerate() {
+        let here = format!("./{}", local.path);
+        if local.kind == Kind::Wheel || installer.native() {
+            let line = format!("{}{}", here.trim_end_matches('/'), local.suffix);
+            (if required.hashed { &mut second } else { &mut first }).push(line);
+        } else {
+            installer.build_wheel(&mut script, number, &here, local, locals_file);
+        }
+    }
+    let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let mut write =
+        |path: &str, lines: &[String]| write_file(store, input, &constant(path), text(lines).as_bytes());
+    write(REQUIREMENTS, &first)?;
+    write(UNHASHED, &second)?;
+    write(CONSTRAINTS, &required.constraints)?;
+    write(PINS, &required.pins())?;
+    if !required.is_empty() {
+        script.run(installer.install(REQUIREMENTS, CONSTRAINTS));
+    }
+    let is_local_later = required.hashed && !required.locals.is_empty();
+    if !second.is_empty() || is_local_later {
+        script.run(installer.install(UNHASHED, PINS));
+    }
+    Ok(script)
+}
+
+/// A tool, and for which machine it installs.
+struct Installer<'r> {
+    tool: Tool,
+    runtime: &'r Runtime,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tool {
+    Uv,
+    /// pip, for another machine than the one it runs on.
+    CrossPip,
+    /// pip in a container like the function's machine; it may compile.
+    NativePip,
+}
+
+impl<'r> Installer<'r> {
+    fn of(place: &Place, runtime: &'r Runtime) -> Result<Self, LanguageError> {
+        let tool = match place {
+            Place::Host { tools } if tools.contains_key(UV) => Tool::Uv,
+            Place::Host { tools } if tools.contains_key(PIP) => Tool::CrossPip,
+            Place::Host { .. } => {
+                return Err(LanguageError::NoTool(
+                    "neither uv nor pip is installed on this machine; install one, or build with --executor docker"
+                        .to_owned(),
+                ));
+            }
+            Place::Docker { .. } if place.is_native(runtime) => Tool::NativePip,
+            Place::Docker { .. } => Tool::CrossPip,
+        };
+        Ok(Self { tool, runtime })
+    }
+
+    fn native(&self) -> bool {
+        self.tool == Tool::NativePip
+    }
+
+    fn install(&self, requirements: &str, constraints: &str) -> Vec<String> {
+        let mut words: Vec<String> = match self.tool {
+            Tool::Uv => vec![
+                "uv".into(),
+                "pip".into(),
+                "install".into(),
+                "--link-mode=copy".into(),
+                "--no-progress".into(),
+            ],
+            Tool::CrossPip => {
+                let mut words: Vec<String> =
+                    ["python3", "-c", include_str!("cross_pip.py")].map(str::to_owned).to_vec();
+                words.push(self.markers());
+                words.extend(["install".into(), "--no-compile".into(), "--no-warn-script-location".into()]);
+                words
+            }
+            Tool::NativePip => {
+                ["python3", "-m", "pip", "install", "--no-compile", "--no-warn-script-location"]
+                    .map(str::to_owned)
+                    .to_vec()
+            }
+        };
+        words.extend(self.platform());
+        words.extend(["--target", TARGET, "-r", requirements, "-c", constraints].map(str::to_owned));
+        words
+    }
+
+    /// The options that choose packages for the function's machine.
+    fn platform(&self) -> Vec<String> {
+        let version = format!("--python-version={}", self.runtime.version);
+        let only_binary = "--only-binary=:all:".to_owned();
+        match self.tool {
+            Tool::NativePip => Vec::new(),
+            Tool::Uv => {
+                vec![format!("--python-platform={}", uv_platform(self.runtime)), version, only_binary]
+            }
+            Tool::CrossPip => {
+                let platforms =
+                    pip_platforms(self.runtime).into_iter().map(|tag| format!("--platform={tag}"));
+                let tag = format!("cp{}", self.runtime.version.replace('.', ""));
+                let abis = [tag.as_str(), "abi3", "none"].map(|abi| format!("--abi={abi}"));
+                let options = [version, "--implementation=cp".to_owned(), only_binary];
+                platforms.chain(abis).chain(options).collect()
+            }
+        }
+    }
+
+    /// What environment markers are compared with (<https://peps.python.org/pep-0508/>), as JSON.
+    fn markers(&self) -> String {
+        let version = &self.runtime.version;
+        let full = format!("{version}.0");
+        serde_json::json!({
+            "implementation_name": "cpython",
+            "implementation_version": full,
+            "os_name": "posix",
+            "platform_machine": self.runtime.architecture.machine(),
+            "platform_python_implementation": "CPython",
+            "platform_system": "Linux",
+            "python_full_version": full,
+            "python_version": version,
+            "sys_platform": "linux",
+        })
+        .to_string()
+    }
+
+    /// Builds the wheel of a package that lies in the tree, and has it installed. On another
+    /// machine than the function's only one that fits every machine will do.
+    fn build_wheel(&self, script: &mut Script, number: usize, path: &str, local: &Local, requirements: &str) {
+        let wheels = format!("{WHEELS}/{number}");
+        match self.tool {
+            Tool::Uv => script.run(["uv", "build", "--wheel", "--quiet", "--out-dir", &wheels, path]),
+            _ => script.run(["python3", "-m", "pip", "wheel", "--no-deps", "--quiet", "-w", &wheels, path]),
+        }
+        let line = format!(
+            "./$wheel{}",
+            local.suffix.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$")
+        );
+        script.shell(format!(
+            "for wheel in {wheels}/*.whl; do case $wheel in *-none-any.whl) ;; *) \
+             echo {} >&2; exit 1;; esac; echo \"{line}\" >> {requirements}; done",
+            quote(&format!("{NOT_PURE}: {path}"))
+        ));
+    }
+}
+
+/// What is printed of a package in the tree that has to be compiled.
+pub const NOT_PURE: &str = "not pure Python";
+
+/// The newest platform that uv knows by name whose packages run on the runtime.
+fn uv_platform(runtime: &Runtime) -> String {
+    let machine = runtime.architecture.machine();
+    match runtime.libc {
+        Libc::Musl { .. } => format!("{machine}-unknown-linux-musl"),
+        Libc::Glibc { minor, .. } => {
+            let known = std::iter::once(17).chain(std::iter::once(28)).chain(31..=40);
+            let fits = known.filter(|known| *known <= minor).last().unwrap_or(17);
+            format!("{machine}-manylinux_2_{fits}")
+        }
+    }
+}
+
+/// The platform tags that run on the runtime, best first
+/// (<https://packaging.python.org/en/latest/specifications/platform-compatibility-tags/>).
+fn pip_platforms(runtime: &Runtime) -> Vec<String> {
+    let machine = runtime.architecture.machine();
+    match runtime.libc {
+        Libc::Musl { major, minor } => {
+            (0..=minor).rev().map(|minor| format!("musllinux_{major}_{minor}_{machine}")).collect()
+        }
+        Libc::Glibc { minor, .. } => {
+            let mut tags = Vec::new();
+            for minor in (5..=minor).rev() {
+                tags.push(format!("manylinux_2_{minor}_{machine}"));
+                let old = match minor {
+                    17 => "manylinux2014",
+                    12 => "manylinux2010",
+                    5 => "manylinux1",
+                    _ => continue,
+                };
+                tags.push(format!("{old}_{machine}"));
+            }
+            tags
+        }
+    }
+}
+
+/// The settings' indexes, for uv and for pip: without logins where everybody sees them.
+fn index_variables(indexes: &Indexes) -> (BTreeMap<String, String>, BTreeMap<String, Secret>) {
+    let (mut variables, mut secrets) = (BTreeMap::new(), BTreeMap::new());
+    let mut set = |names: [&str; 2], urls: Vec<&String>| {
+        if urls.is_empty() {
+            return;
+        }
+        let public: Vec<_> = urls.iter().map(|url| Address::of(url).public).collect();
+        let closed = urls.iter().any(|url| Address::of(url).login.is_some());
+        let whole = urls.into_iter().cloned().collect::<Vec<_>>().join(" ");
+        for name in names {
+            variables.insert(name.to_owned(), public.join(" "));
+            if closed {
+                secrets.insert(name.to_owned(), Secret::new(whole.clone()));
+            }
+        }
+    };
+    set(["UV_DEFAULT_INDEX", "PIP_INDEX_URL"], indexes.python_index.iter().collect());
+    set(["UV_INDEX", "PIP_EXTRA_INDEX_URL"], indexes.python_extra_indexes.iter().collect());
+    (variables, secrets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::Architecture;
+    use crate::language::python::tests::{runtime, text_of, tree_of};
+
+    fn host(tool: &str) -> Place {
+        Place::Host { tools: BTreeMap::from([(tool.to_owned(), "1.0".to_owned())]) }
+    }
+
+    fn container(architecture: Architecture) -> Place {
+        Place::Docker { image: "image".into(), digest: "sha256:1".into(), architecture }
+    }
+
+    fn plan(files: &[(&str, &str)], place: &Place, indexes: &Indexes) -> Option<(Action, String)> {
+        let (_folder, store, tree) = tree_of(files);
+        let limit = Duration::from_secs(60);
+        let found = installation(&store, &tree, &runtime("3.11", Architecture::X64), place, indexes, limit);
+        let action = found.unwrap()?.action;
+        let text = text_of(&store, &action.input, REQUIREMENTS).unwrap();
+        Some((action, text))
+    }
+
+    #[test]
+    fn the_input_is_what_is_required_and_not_the_code() {
+        let files = [("requirements.txt", "six==1.16.0 # why\n"), ("function.py", "code")];
+        let (action, text) = plan(&files, &host(UV), &Indexes::default()).unwrap();
+        assert_eq!(text, "six==1.16.0\n");
+        assert!(action.input.files().all(|(path, _)| path.to_string().starts_with(".fnpack/")));
+        assert!(action.command.contains(&"--python-platform=x86_64-manylinux_2_34".to_owned()));
+    }
+
+    #[test]
+    fn nothing_required_installs_nothing() {
+        for files in [vec![], vec![("requirements.txt", "# nothing\n")]] {
+            assert!(plan(&files, &host(UV), &Indexes::default()).is_none());
+        }
+    }
+
+    #[test]
+    fn packages_are_chosen_for_the_functions_machine_unless_the_container_is_one() {
+        let files = [("requirements.txt", "six\n")];
+        let native = plan(&files, &container(Architecture::X64), &Indexes::default()).unwrap().0.command;
+        assert!(
+            !native.iter().any(|word| word.contains("platform") || word.contains("only-binary")),
+            "{native:?}"
+        );
+        for place in [container(Architecture::Arm64), host(PIP)] {
+            let command = plan(&files, &place, &Indexes::default()).unwrap().0.command;
+            for word in [
+                "--platform=manylinux_2_34_x86_64",
+                "--platform=manylinux2014_x86_64",
+                "--abi=cp311",
+                "--only-binary=:all:",
+            ] {
+                assert!(command.iter().any(|found| found == word), "{word}");
+            }
+            assert!(!command.contains(&"--platform=manylinux_2_35_x86_64".to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_package_of_the_function_is_built_first_where_nothing_may_be_compiled() {
+        let files = [("requirements.txt", "six\n-e ./lib\n"), ("lib/setup.py", ""), ("function.py", "code")];
+        let (action, text) = plan(&files, &host(UV), &Indexes::default()).unwrap();
+        assert_eq!(text, "six\n");
+        assert!(action.input.file(&constant("function.py")).is_some(), "the whole folder is the input");
+        let script = action.command.last().unwrap();
+        assert!(
+            script.contains("uv build") && script.contains("./lib") && script.contains("-none-any.whl"),
+            "{script}"
+        );
+        let (_, text) = plan(&files, &container(Architecture::X64), &Indexes::default()).unwrap();
+        assert_eq!(text, "six\n./lib\n");
+    }
+
+    #[test]
+    fn what_has_hashes_is_installed_alone() {
+        let files = [("requirements.txt", "six==1.16.0 --hash=sha256:1\n"), (ADDED, "boto3==1.0\n")];
+        let (action, text) = plan(&files, &host(UV), &Indexes::default()).unwrap();
+        assert_eq!(text, "six==1.16.0 --hash=sha256:1\n");
+        let script = action.command.last().unwrap();
+        assert!(script.contains(UNHASHED) && script.contains(PINS), "{script}");
+    }
+
+    #[test]
+    fn a_login_is_no_part_of_the_key() {
+        let files = [("requirements.txt", "six\n")];
+        let with = |url: &str| Indexes { python_index: Some(url.to_owned()), ..Indexes::default() };
+        let open = plan(&files, &host(UV), &with("https://index.example/simple")).unwrap().0;
+        let closed = plan(&files, &host(UV), &with("https://me:secret@index.example/simple")).unwrap().0;
+        assert_eq!(open.digest(), closed.digest());
+        assert!(closed.secret_variables["UV_DEFAULT_INDEX"].expose().contains("secret"));
+        let other = plan(&files, &host(UV), &with("https://other.example/simple")).unwrap().0;
+        assert_ne!(open.digest(), other.digest());
+    }
+
+    #[test]
+    fn old_c_libraries_get_the_packages_that_they_can_load() {
+        let old = Runtime { libc: "glibc-2.26".parse().unwrap(), ..runtime("3.11", Architecture::Arm64) };
+        assert_eq!(uv_platform(&old), "aarch64-manylinux_2_17");
+        assert_eq!(pip_platforms(&old)[0], "manylinux_2_26_aarch64");
+        let small = Runtime { libc: "musl-1.2".parse().unwrap(), ..old };
+        assert_eq!(pip_platforms(&small)[0], "musllinux_1_2_aarch64");
+    }
+}

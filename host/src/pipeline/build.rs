@@ -1,0 +1,261 @@
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+
+use super::data::add_data;
+use super::install::install;
+use super::package::package_code;
+use super::packages::add_packages;
+use super::place::Chosen;
+use super::prepare::prepare;
+use super::query::{missing, query};
+use super::record::{Artifact, Step, StepState};
+use super::sources::{Sources, choose};
+use super::wrappers::add_wrappers;
+use super::{Context, Inputs, Job};
+use crate::executor::{Action, ExecutionError, Executor, has_result, run_cached};
+use crate::language::{Language, language};
+use crate::platform::PluginTarget;
+use crate::suite::Snapshot;
+use crate::tree::{Digest, Tree};
+
+/// How a build ended well.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was made or found.
+    pub artifact: Artifact,
+    /// Whether it was found, for exactly these inputs.
+    pub cached: bool,
+    /// Why it was made.
+    pub reasons: Vec<String>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+    /// Where dependencies were installed, and why there.
+    pub place: String,
+    /// The time it took.
+    pub time: Duration,
+}
+
+/// Builds one target.
+pub fn build(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<Outcome> {
+    let start = Instant::now();
+    let question = Question::of(context, job, snapshot)?;
+    let outcome = |artifact, cached, reasons, warnings| Outcome {
+        artifact,
+        cached,
+        reasons,
+        warnings,
+        place: question.chosen.to_string(),
+        time: start.elapsed(),
+    };
+    let known = query(context, job, &question.key, &question.inputs)?;
+    if let Some((artifact, warnings)) = known.artifact {
+        return Ok(outcome(artifact, true, Vec::new(), warnings));
+    }
+    // Of many processes that build the same, one does; the others then find it.
+    let waiting = || context.progress.step(&job.target, "waiting for another build of the same");
+    let _lock = context.store.lock_work(&question.key.hex(), waiting)?;
+    if let (Some((artifact, warnings)), false) =
+        (query(context, job, &question.key, &question.inputs)?.artifact, context.force)
+    {
+        return Ok(outcome(artifact, true, Vec::new(), warnings));
+    }
+    let run = Run::new(context, job, &question);
+    let (artifact, warnings) = run.steps_until_whole(snapshot)?;
+    Ok(outcome(artifact, false, known.reasons, warnings))
+}
+
+/// What a build is asked for, and its key.
+struct Question {
+    language: &'static dyn Language,
+    sources: Sources,
+    chosen: Chosen,
+    inputs: Inputs,
+    key: Digest,
+}
+
+impl Question {
+    fn of(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<Self> {
+        let language = language(job.target.language.name())
+            .ok_or_else(|| anyhow!("fnpack cannot build {} yet", job.target.language))?;
+        let sources = choose(job, snapshot, language)?;
+        let mut last = None;
+        // More than one place may do (docker or this machine); a finished build in one is taken.
+        for chosen in context.executors.candidates(context, job, language)? {
+            let inputs = Inputs::of(context, job, &sources, &chosen);
+            let key = inputs.key();
+            let finished = context.store.record_path(crate::store::RecordKind::Build, &key).exists();
+            last = Some((chosen, inputs, key));
+            if finished {
+                break;
+            }
+        }
+        let (mut chosen, mut inputs, mut key) = last.expect("there is at least one candidate, or an error");
+        if chosen.is_provisional() {
+            chosen = context.executors.decide(context, job, language)?;
+            inputs = Inputs::of(context, job, &sources, &chosen);
+            key = inputs.key();
+        }
+        Ok(Self { language, sources, chosen, inputs, key })
+    }
+}
+
+/// One run through the steps.
+pub(super) struct Run<'a> {
+    pub context: &'a Context<'a>,
+    pub job: &'a Job,
+    pub language: &'static dyn Language,
+    pub chosen: &'a Chosen,
+    pub plugin_target: PluginTarget,
+    question: &'a Question,
+    /// What the user should know of the target, now and when it is found finished.
+    warnings: Mutex<Vec<String>>,
+    /// For a plan: what the steps are, none of which is to run a program.
+    plan: Option<Mutex<Vec<Step>>>,
+}
+
+impl<'a> Run<'a> {
+    fn new(context: &'a Context<'a>, job: &'a Job, question: &'a Question) -> Self {
+        Self {
+            context,
+            job,
+            language: question.language,
+            chosen: &question.chosen,
+            plugin_target: job.plugin_target(context.settings),
+            question,
+            warnings: Mutex::default(),
+            plan: None,
+        }
+    }
+
+    /// Runs through the steps, and again where a blob was lost or damaged: then its maker runs.
+    fn steps_until_whole(&self, snapshot: &Snapshot) -> Result<(Artifact, Vec<String>)> {
+        let mut lost = BTreeSet::new();
+        loop {
+            match self.steps(snapshot) {
+                Err(error) if missing(&error).is_some_and(|digest| lost.insert(digest)) => {}
+                other => return other,
+            }
+        }
+    }
+
+    fn steps(&self, snapshot: &Snapshot) -> Result<(Artifact, Vec<String>)> {
+        let tree = self.install_tree(snapshot)?;
+        package_code(self, tree, &self.question.key, &self.question.inputs)
+    }
+
+    /// Keeps something that the user should know.
+    pub fn warn(&self, text: String) {
+        self.warnings.lock().expect("no panic while held").push(text);
+    }
+
+    /// All that the user should know.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.warnings.lock().expect("no panic while held").clone();
+        warnings.dedup();
+        warnings
+    }
+
+    /// The picture in docs/architecture.md, a line a box.
+    fn install_tree(&self, snapshot: &Snapshot) -> Result<Tree> {
+        let sources = &self.question.sources;
+        snapshot.keep(self.context.store, &snapshot.tree, &crate::tree::RelPath::root())?;
+        let tree = prepare(self.context, self.job, self.language, sources)?;
+        let tree = add_data(self, sources, tree)?;
+        let tree = add_wrappers(self, tree)?;
+        let tree = add_packages(self, tree)?;
+        install(self, sources, tree)
+    }
+
+    /// Tells that a step begins.
+    pub fn step(&self, title: &str) {
+        self.context.progress.step(&self.job.target, title);
+    }
+
+    /// How long a foreign program may run.
+    pub fn time_limit(&self) -> Duration {
+        Duration::from_secs(self.context.settings.build.time_limit_seconds)
+    }
+
+    /// The result of an action with one output.
+    pub fn action(&self, action: &Action, executor: &dyn Executor) -> Result<Tree> {
+        self.context.cancel.check()?;
+        if let Some(plan) = &self.plan {
+            let cached = !self.context.force && has_result(self.context.store, action)?;
+            let state = if cached { StepState::Cached } else { StepState::Runs };
+            let step = Step { title: action.title.clone(), key: Some(action.digest()), state };
+            plan.lock().expect("no panic while held").push(step);
+            if !cached {
+                return Err(PlanEnds.into());
+            }
+        }
+        let mut echo = Echo { run: self, line: Vec::new() };
+        let result = run_cached(self.context.store, executor, action, self.context.force, &mut echo)?;
+        Ok(result.outputs.into_iter().next().expect("the action has one output"))
+    }
+}
+
+/// What building a target would do, as far as can be known without doing it.
+pub fn plan(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<(Vec<Step>, Vec<String>)> {
+    let question = Question::of(context, job, snapshot)?;
+    let known = query(context, job, &question.key, &question.inputs)?;
+    let whole = |state| Step { title: "package code".to_owned(), key: Some(question.key), state };
+    if known.artifact.is_some() {
+        return Ok((vec![whole(StepState::Cached)], Vec::new()));
+    }
+    let mut run = Run::new(context, job, &question);
+    run.plan = Some(Mutex::default());
+    let end = match run.install_tree(snapshot) {
+        Ok(_) => StepState::Runs,
+        Err(error) if error.is::<PlanEnds>() => StepState::Unknown,
+        Err(error) => return Err(error),
+    };
+    let mut steps = run.plan.take().expect("it was set").into_inner().expect("no panic while held");
+    if end == StepState::Unknown && steps.len() <= question.sources.init_scripts.len() {
+        steps.push(Step { title: "install".to_owned(), key: None, state: StepState::Unknown });
+    }
+    steps.push(whole(end));
+    Ok((steps, known.reasons))
+}
+
+/// A plan comes to an action that is yet to run.
+#[derive(Debug, thiserror::Error)]
+#[error("the action has not been run")]
+struct PlanEnds;
+
+impl From<PlanEnds> for ExecutionError {
+    fn from(_: PlanEnds) -> Self {
+        Self::Cancelled
+    }
+}
+
+/// Passes a program's output on, line by line.
+struct Echo<'a> {
+    run: &'a Run<'a>,
+    line: Vec<u8>,
+}
+
+impl Write for Echo<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for byte in bytes {
+            match byte {
+                b'\n' | b'\r' => {
+                    let line = String::from_utf8_lossy(&self.line).into_owned();
+                    if !line.trim().is_empty() {
+                        self.run.context.progress.output(&self.run.job.target, &line);
+                    }
+                    self.line.clear();
+                }
+                byte => self.line.push(*byte),
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

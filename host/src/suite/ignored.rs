@@ -1,0 +1,125 @@
+use std::path::Path;
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+/// What a folder may extend this list with, in the syntax of `.gitignore`.
+pub const IGNORE_FILE: &str = ".fnpackignore";
+
+/// What is never part of a function, wherever it lies in its folder; in the syntax of
+/// `.gitignore`. `docs/benchmarks.md` lists the same for users.
+const NEVER: [&str; 29] = [
+    // version control
+    ".git",
+    ".hg/",
+    ".svn/",
+    ".bzr/",
+    ".gitignore",
+    ".gitattributes",
+    ".gitmodules",
+    // byte code and caches of tools
+    "__pycache__/",
+    "*.pyc",
+    "*.pyo",
+    ".mypy_cache/",
+    ".pytest_cache/",
+    ".ruff_cache/",
+    ".ipynb_checkpoints/",
+    ".tox/",
+    ".nox/",
+    ".npm/",
+    // what an earlier installation left
+    "node_modules/",
+    ".python_packages/",
+    ".venv/",
+    // editors and systems
+    ".idea/",
+    ".vscode/",
+    "*.swp",
+    "*.swo",
+    "*~",
+    ".DS_Store",
+    // secrets
+    ".env",
+    ".env.*",
+    IGNORE_FILE,
+];
+
+/// Which entries of a benchmark's folder are left out.
+#[derive(Debug)]
+pub struct Ignored {
+    never: Gitignore,
+    own: Vec<Gitignore>,
+}
+
+impl Ignored {
+    /// The built-in list, and the `.fnpackignore` files of a benchmark's folder and of the folders
+    /// directly below it. A line there may also bring back what the list leaves out (`!name`).
+    pub fn of(folder: &Path, below: &[std::path::PathBuf]) -> Result<Self, ignore::Error> {
+        let mut builder = GitignoreBuilder::new(folder);
+        for line in NEVER {
+            builder.add_line(None, line)?;
+        }
+        let mut own = Vec::new();
+        for folder in std::iter::once(folder).chain(below.iter().map(std::path::PathBuf::as_path)) {
+            let file = folder.join(IGNORE_FILE);
+            if file.is_file() {
+                let mut builder = GitignoreBuilder::new(folder);
+                builder.add(file).map_or(Ok(()), Err)?;
+                own.push(builder.build()?);
+            }
+        }
+        Ok(Self { never: builder.build()?, own })
+    }
+
+    /// Whether an entry is left out, and with it all below.
+    pub fn covers(&self, path: &Path, is_folder: bool) -> bool {
+        for own in self.own.iter().rev() {
+            if !path.starts_with(own.path()) {
+                continue;
+            }
+            let found = own.matched(path, is_folder);
+            if !found.is_none() {
+                return found.is_ignore();
+            }
+        }
+        let is_virtual_environment = is_folder && path.join("pyvenv.cfg").is_file();
+        is_virtual_environment || self.never.matched(path, is_folder).is_ignore()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn state_is_left_out_and_other_hidden_files_are_not() {
+        let ignored = Ignored::of(Path::new("/b"), &[]).unwrap();
+        for (path, is_folder, covered) in [
+            ("/b/python/__pycache__", true, true),
+            ("/b/python/x.pyc", false, true),
+            ("/b/.git", true, true),
+            ("/b/nodejs/node_modules", true, true),
+            ("/b/python/.env", false, true),
+            ("/b/nodejs/.npmrc", false, false),
+            ("/b/python/.hidden", false, false),
+            ("/b/python/environment.py", false, false),
+        ] {
+            assert_eq!(ignored.covers(Path::new(path), is_folder), covered, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_folder_extends_the_list_and_brings_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let python = folder.path().join("python");
+        fs::create_dir(&python).unwrap();
+        fs::write(folder.path().join(IGNORE_FILE), "*.log\n!.vscode/\n").unwrap();
+        fs::write(python.join(IGNORE_FILE), "/data\n").unwrap();
+        let ignored = Ignored::of(folder.path(), &[python.clone()]).unwrap();
+        assert!(ignored.covers(&python.join("x.log"), false));
+        assert!(ignored.covers(&python.join("data"), true));
+        assert!(!ignored.covers(&folder.path().join("nodejs/data"), true));
+        assert!(!ignored.covers(&python.join(".vscode"), true));
+    }
+}

@@ -1,0 +1,182 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::executor::DockerSettings;
+use crate::language::Indexes;
+
+/// Why the settings file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// It is there but cannot be read.
+    #[error("cannot read {}: {source}", file.display())]
+    Unreadable {
+        /// Which file.
+        file: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It does not parse; the reason shows line and column.
+    #[error("{}: {reason}", file.display())]
+    Malformed {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
+}
+
+/// The suite's `fnpack.toml`. Every key is documented in `docs/configuration.md`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Settings {
+    /// Defaults of the `build` command.
+    pub build: BuildSettings,
+    /// Where plugins come from.
+    pub plugins: PluginSettings,
+    /// By name of the platform.
+    pub platform: BTreeMap<String, PlatformSettings>,
+    /// How containers are run.
+    pub docker: DockerSettings,
+    /// Where packages come from.
+    pub indexes: Indexes,
+    /// What `fnpack cache gc` keeps.
+    pub cache: CacheSettings,
+}
+
+/// Defaults of the `build` command; a flag wins.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct BuildSettings {
+    /// Where artifacts land; relative to the settings file.
+    pub out: Option<PathBuf>,
+    /// How many targets are built at once.
+    pub jobs: Option<std::num::NonZeroUsize>,
+    /// Who runs installers and package.sh.
+    pub executor: Option<ExecutorChoice>,
+    /// After this many seconds an installer or script is ended.
+    pub time_limit_seconds: u64,
+}
+
+impl Default for BuildSettings {
+    fn default() -> Self {
+        Self { out: None, jobs: None, executor: None, time_limit_seconds: 1800 }
+    }
+}
+
+/// Who runs installers and package.sh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExecutorChoice {
+    /// Docker where an engine answers and has the build image or can get it, else this machine
+    Auto,
+    /// A container of the platform's build image
+    Docker,
+    /// This machine
+    Host,
+}
+
+/// Where plugins come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct PluginSettings {
+    /// Component files; relative to the settings file.
+    pub files: Vec<PathBuf>,
+    /// Which file serves a platform of which there are two.
+    pub replace: BTreeMap<String, PathBuf>,
+}
+
+/// What is set for one platform.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct PlatformSettings {
+    /// Build images by "LANGUAGE-VERSION-ARCHITECTURE" (or with "-VARIANT" after the version),
+    /// instead of the plugin's.
+    pub build_images: BTreeMap<String, String>,
+    /// The plugin's own settings.
+    #[serde(flatten)]
+    pub own: BTreeMap<String, String>,
+}
+
+/// What `fnpack cache gc` keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct CacheSettings {
+    /// GiB that the cache may take after a collection.
+    pub max_size_gib: u64,
+    /// Days after which what was not used is removed.
+    pub max_age_days: u64,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self { max_size_gib: 20, max_age_days: 30 }
+    }
+}
+
+impl Settings {
+    /// The settings of a suite; the defaults when it has no settings file.
+    pub fn read(suite: &Path) -> Result<Self, SettingsError> {
+        let file = suite.join(super::SETTINGS_FILE);
+        let text = match std::fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(source) => return Err(SettingsError::Unreadable { file, source }),
+        };
+        Self::parse(&text, suite).map_err(|reason| SettingsError::Malformed { file, reason })
+    }
+
+    fn parse(text: &str, suite: &Path) -> Result<Self, String> {
+        let mut settings: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let absolute = |path: &mut PathBuf| *path = suite.join(&*path);
+        settings.build.out.iter_mut().for_each(absolute);
+        settings.plugins.files.iter_mut().for_each(absolute);
+        settings.plugins.replace.values_mut().for_each(absolute);
+        settings.docker.ca_bundle.iter_mut().for_each(absolute);
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Settings, String> {
+        Settings::parse(text, Path::new("/suite"))
+    }
+
+    #[test]
+    fn a_platform_has_build_images_and_settings_of_its_own() {
+        let settings = parse(
+            "[platform.aws]\nregion = \"eu\"\n[platform.aws.build-images]\n\"python-3.12-x64\" = \"image:1\"\n",
+        )
+        .unwrap();
+        let aws = &settings.platform["aws"];
+        assert_eq!(aws.own["region"], "eu");
+        assert_eq!(aws.build_images["python-3.12-x64"], "image:1");
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let settings = parse("[build]\nout = \"artifacts\"\n[plugins]\nfiles = [\"x.wasm\"]\n").unwrap();
+        assert_eq!(settings.build.out.unwrap(), Path::new("/suite/artifacts"));
+        assert_eq!(settings.plugins.files, [Path::new("/suite/x.wasm")]);
+    }
+
+    #[test]
+    fn an_unknown_key_and_a_wrong_type_name_their_line() {
+        for (text, words) in [
+            ("[build]\njbos = 3\n", ["jbos", "line 2"]),
+            ("[build]\n\njobs = \"many\"\n", ["jobs", "line 3"]),
+            ("[bild]\n", ["bild", "line 1"]),
+            ("[build\n", ["build", "line 1"]),
+            ("[platform.aws]\nregion = 3\n", ["region", "line"]),
+        ] {
+            let error = parse(text).unwrap_err();
+            for word in words {
+                assert!(error.contains(word), "{word} in {error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# Installs what the tests need beyond a Rust toolchain, Python 3.11 and Node.js: quick when it is
+# all there. What it installs is in .venv and .tools of the project, except Debian packages.
+#
+#   tests/setup.sh                    everything
+#   tests/setup.sh --without-docker   all but the container engine and its images
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+tests=$root/tests
+tools=$root/.tools
+with_docker=yes
+case ${1:-} in
+  "") ;;
+  --without-docker) with_docker= ;;
+  *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
+esac
+mkdir -p "$tools"
+
+say() { echo "tests/setup.sh: $*"; }
+
+# What cannot be installed here is gathered, so that a person hears of all of it at once.
+missing=()
+
+# Whether $1, made from the files after it, is still as these files say.
+current() {
+  local made=$1
+  shift
+  [[ -f $made/.made-from ]] && [[ $(cat "$made/.made-from") == "$(cat "$@" | sha256sum)" ]]
+}
+
+# Remembers what $1 was made from.
+remember() {
+  local made=$1
+  shift
+  cat "$@" | sha256sum >"$made/.made-from"
+}
+
+# Debian packages by the command that each brings: apt_for COMMAND=PACKAGE...
+apt_for() {
+  local wanted=() pair
+  for pair in "$@"; do
+    command -v "${pair%%=*}" >/dev/null || wanted+=("${pair#*=}")
+  done
+  [[ ${#wanted[@]} -gt 0 ]] || return 0
+  if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+    missing+=("${wanted[@]}")
+    return 0
+  fi
+  say "installing ${wanted[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get -qq update
+  apt-get -qq install --yes --no-install-recommends "${wanted[@]}" >/dev/null
+}
+
+find_python() {
+  local candidate
+  for candidate in python3.11 python3 /usr/bin/python3.11; do
+    # Through its own answer: a version manager's shim is there for versions that are not.
+    if "$candidate" -c 'import sys, venv; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
+      "$candidate" -c 'import sys; print(sys.executable)'
+      return
+    fi
+  done
+}
+
+python_environments() {
+  local python
+  python=$(find_python)
+  [[ -n $python ]] || { missing+=("Python 3.11 with its venv module"); return 0; }
+  if ! current "$root/.venv" "$tests/requirements.txt" 2>/dev/null; then
+    say "making .venv"
+    rm -rf "$root/.venv"
+    "$python" -m venv "$root/.venv"
+    "$root/.venv/bin/pip" install --quiet uv=="$(sed -n 's/^uv==//p' "$tests/requirements.txt")"
+    # moto's runtime library comes as source only, so not everything can be a wheel.
+    "$root/.venv/bin/uv" pip install --quiet --python "$root/.venv/bin/python" -r "$tests/requirements.txt"
+    remember "$root/.venv" "$tests/requirements.txt"
+  fi
+  # Apart from the tests' own packages: a function must not find a library there that its
+  # package lacks.
+  local runtime=$tests/runtimes/python/requirements.txt
+  if ! current "$tools/runtime-python" "$runtime"; then
+    say "making the Lambda runtime of Python"
+    rm -rf "$tools/runtime-python"
+    "$python" -m venv --without-pip "$tools/runtime-python"
+    "$root/.venv/bin/uv" pip install --quiet --python "$tools/runtime-python/bin/python" -r "$runtime"
+    remember "$tools/runtime-python" "$runtime"
+  fi
+  # The one tool of .venv that fnpack is to find on its PATH.
+  mkdir -p "$tools/bin"
+  ln -sf ../../.venv/bin/uv "$tools/bin/uv"
+}
+
+node_packages() {
+  local name=$1
+  local from=$tests/runtimes/$name to=$tools/runtime-$name
+  current "$to" "$from/package.json" "$from/package-lock.json" && return
+  command -v npm >/dev/null || { missing+=(nodejs npm); return 0; }
+  say "installing runtimes/$name (a minute and a half where something is compiled)"
+  rm -rf "$to"
+  mkdir -p "$to"
+  cp "$from"/package.json "$from"/package-lock.json "$to"
+  # Where Node.js came with its headers, nothing is downloaded to compile against.
+  local prefix
+  prefix=$(node -p 'require("path").dirname(require("path").dirname(process.execPath))')
+  [[ ! -e $prefix/include/node/node.h ]] || export npm_config_nodedir=$prefix
+  if ! (cd "$to" && npm ci --no-audit --no-fund --loglevel=error >"$to/.log" 2>&1); then
+    tail -n 40 "$to/.log" >&2
+    say "npm ci of runtimes/$name failed; all of its output is in $to/.log" >&2
+    exit 1
+  fi
+  remember "$to" "$from/package.json" "$from/package-lock.json"
+}
+
+engine() {
+  if ! "$tests/engine.sh" answers; then
+    apt_for docker=docker.io dockerd=docker.io iptables=iptables
+    [[ ${#missing[@]} -eq 0 ]] || return 0
+    if ! "$tests/engine.sh" start; then
+      missing+=("a container engine that runs")
+      return 0
+    fi
+  fi
+  # What these names stand for is what tests/support/docker.py uses.
+  "$tests/images/make.sh" fnpack-test-python:3.11 python3 python3-pip
+  "$tests/images/make.sh" fnpack-test-nodejs:18 nodejs npm
+}
+
+apt_for zip=zip unzip=unzip unshare=util-linux
+python_environments
+if [[ ! -d $tools/runtime-nodejs ]]; then
+  apt_for autoconf=autoconf automake=automake libtoolize=libtool cmake=cmake make=make g++=g++ xz=xz-utils
+fi
+if [[ ${#missing[@]} -eq 0 ]]; then
+  node_packages nodejs
+  node_packages nodejs-sdk
+fi
+[[ -z $with_docker ]] || engine
+
+if [[ ${#missing[@]} -gt 0 ]]; then
+  cat >&2 <<END
+
+tests/setup.sh: missing here, and not to be installed without root and apt: ${missing[*]}
+Install it, and run this again. To run only what needs no container engine:
+
+    make test-fast      (tests/setup.sh --without-docker, then pytest -m "not docker")
+
+END
+  exit 1
+fi
+say "all is there"

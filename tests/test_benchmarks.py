@@ -1,0 +1,335 @@
+"""The suite's own benchmarks, built and then run as Lambda runs them, with S3 and DynamoDB beside."""
+
+import base64
+import importlib.util
+import io
+import json
+import re
+import threading
+import uuid
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from support import zips
+from support.aws import Aws
+from support.command import Fnpack
+from support.places import BENCHMARKS
+from support.runtime_api import LambdaFunction, body_of, http_event
+from support.suite import Suite
+
+LANGUAGES = ["python", "nodejs"]
+MISSING = 'add "{}" to "modules"'
+FIELDS = {
+    "begin": str,
+    "end": str,
+    "compute_time": int,
+    "results_time": int,
+    "is_cold": bool,
+    "result": dict,
+    "request_id": str,
+    "container_id": str,
+    "cold_start_var": str,
+}
+
+
+@pytest.fixture(scope="module")
+def aws():
+    service = Aws()
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def bucket(aws):
+    return aws.bucket(f"benchmarks-{uuid.uuid4()}")
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory, downloads):
+    """Builds a benchmark, unless it was for a test before; its archive."""
+    fnpack = Fnpack(tmp_path_factory.mktemp("packages") / "fnpack", downloads=downloads)
+    archives = {}
+
+    def package(suite, benchmark, language):
+        key = (suite.root, benchmark, language)
+        if key not in archives:
+            build = {"python": fnpack.python, "nodejs": fnpack.nodejs}[language]
+            # Apart, so that two suites' benchmarks of one name do not meet.
+            out = fnpack.out / str(len(archives))
+            archives[key] = build(suite, benchmark, "--out", out, timeout=170).status_is("built").archive
+        return archives[key]
+
+    return package
+
+
+@pytest.fixture
+def start(package, tmp_path, aws):
+    """Starts a benchmark's package as a function."""
+    started = []
+
+    def start(benchmark, language, suite=Suite(BENCHMARKS), **environment):
+        folder = zips.unpack(package(suite, benchmark, language), tmp_path / f"{benchmark}-{language}")
+        function = LambdaFunction(folder, language, aws.environment | environment)
+        started.append(function)
+        return function
+
+    yield start
+    for function in started:
+        function.close()
+
+
+@pytest.fixture
+def website():
+    """A web server with one file; its address."""
+    contents = bytes(range(256)) * 4096
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            found = self.path.startswith("/files/a%20picture.png")
+            self.send_response(200 if found else 404)
+            self.end_headers()
+            self.wfile.write(contents if found else b"")
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server.contents = contents
+    server.address = f"http://127.0.0.1:{server.server_address[1]}"
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def inputs(benchmark):
+    """The benchmark's input.py."""
+    spec = importlib.util.spec_from_file_location("input", BENCHMARKS / benchmark / "input.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def returned(answer):
+    """What the benchmark's handler returned."""
+    return body_of(answer)["result"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+class TestBenchmarks:
+    def test_sleep_waits_as_long_as_it_is_told(self, language, start):
+        body = body_of(start("010.sleep", language).invoke({"sleep": 0.3}))
+        assert body["result"]["result"] == 0.3
+        assert 290_000 <= body["result"]["measurement"]["sleep_time"] <= body["compute_time"]
+
+    def test_dynamic_html_renders_its_template(self, language, start):
+        page = returned(start("110.dynamic-html", language).invoke({"username": "<Ada>", "random_len": 7}))["result"]
+        assert "Hello, &lt;Ada&gt;!" in page and "<Ada>" not in page
+        numbers = re.findall(r"<li>(\d+)</li>", page)
+        assert len(set(numbers)) == len(numbers) == 7
+        assert "has 7 random numbers" in page
+
+    def test_uploader_puts_a_file_of_the_web_into_the_bucket(self, language, start, aws, bucket, website):
+        url = f"{website.address}/files/a%20picture.png?size=full"
+        given = {"bucket": {"bucket": bucket, "output": "uploads"}, "object": {"url": url}}
+        answer = returned(start("120.uploader", language).invoke(given))
+        result, measured = answer["result"], answer["measurement"]
+        assert re.fullmatch(r"uploads/a picture\.[0-9a-f]{8}\.png", result["key"])
+        assert result == {"bucket": bucket, "url": url, "key": result["key"]}
+        assert aws.read(bucket, result["key"]) == website.contents
+        assert measured["download_size"] == measured["upload_size"] == len(website.contents)
+
+    def test_uploader_fails_for_a_file_that_is_not_there(self, language, start, aws, bucket, website):
+        url = f"{website.address}/nothing"
+        given = {"bucket": {"bucket": bucket, "output": "uploads"}, "object": {"url": url}}
+        failed = start("120.uploader", language).outcome(given)
+        assert failed.kind == "error" and "404" in failed.payload["errorMessage"]
+        assert aws.keys(bucket) == []
+
+    def test_crud_api_keeps_a_cart(self, language, start, aws):
+        table = aws.table(f"real-{language}", "cart_id", "product_id")
+        function = start("130.crud-api", language, NOSQL_STORAGE_TABLE_shopping_cart=table)
+
+        def put(product, price, quantity):
+            body = {"cart": "42", "product_id": product, "name": product.title(), "price": price, "quantity": quantity}
+            return {"route": "PUT /cart", "body": body}
+
+        def at(method, product, **body):
+            return {"route": f"{method} /cart/{{id}}", "path": {"id": product}, "body": {"cart": "42", **body}}
+
+        whole = {"route": "GET /cart", "body": {"cart": "42"}}
+        other = {"route": "PUT /cart", "body": {"cart": "43", "product_id": "x", "name": "X", "price": 1, "quantity": 1}}
+        requests = [
+            put("pen", 2.5, 4), put("book", 10, 1), other, at("GET", "pen"), whole,
+            at("POST", "pen", quantity=2), at("GET", "pen"), at("DELETE", "book"), whole,
+        ]
+        answers = returned(function.invoke({"requests": requests}))["result"]
+        pen = {"cart_id": "42", "product_id": "pen", "name": "Pen", "price": 2.5, "quantity": 4}
+        assert answers == [
+            {}, {}, {}, pen, {"products": ["Book", "Pen"], "total_cost": 20, "avg_price": 4},
+            {}, pen | {"quantity": 2}, {}, {"products": ["Pen"], "total_cost": 5, "avg_price": 2.5},
+        ]
+        # Numbers of different kinds are not one type's words: JSON has both.
+        assert isinstance(answers[3]["quantity"], int) and isinstance(answers[3]["price"], float)
+        failed = function.outcome({"requests": [at("GET", "book")]})
+        assert failed.kind == "error" and "book" in failed.payload["errorMessage"]
+
+    def test_crud_api_reads_a_cart_of_many_pages(self, language, start, aws):
+        table = aws.table(f"large-{language}", "cart_id", "product_id")
+        filling = "x" * 300_000
+        for number in range(5):
+            aws.dynamodb.put_item(TableName=table, Item={
+                "cart_id": {"S": "42"}, "product_id": {"S": str(number)}, "name": {"S": f"{number}{filling}"},
+                "price": {"N": "3"}, "quantity": {"N": "1"},
+            })
+        function = start("130.crud-api", language, NOSQL_STORAGE_TABLE_shopping_cart=table)
+        [cart] = returned(function.invoke({"requests": [{"route": "GET /cart", "body": {"cart": "42"}}]}))["result"]
+        assert (len(cart["products"]), cart["total_cost"], cart["avg_price"]) == (5, 15, 3)
+
+    def test_compression_packs_a_folder(self, language, start, aws, bucket):
+        def upload(_, key, path):
+            aws.s3.upload_file(path, bucket, f"in/{key}")
+
+        event = inputs("311.compression").generate_input(None, "test", bucket, ["in"], ["out"], upload, None)
+        aws.s3.put_object(Bucket=bucket, Key="in/test-other/not-of-this-folder.txt", Body=b"other")
+        expected = {
+            key.removeprefix("in/test/"): aws.read(bucket, key)
+            for key in aws.keys(bucket) if key.startswith("in/test/")
+        }
+        answer = returned(start("311.compression", language).invoke(event))
+        key = answer["result"]["key"]
+        assert re.fullmatch(r"out/test\.[0-9a-f]{8}\.zip", key) and answer["result"]["bucket"] == bucket
+        data = aws.read(bucket, key)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            assert {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")} == expected
+        assert len(expected) == 4
+        measured = answer["measurement"]
+        assert measured["download_size"] == sum(map(len, expected.values())) > measured["upload_size"] == len(data)
+
+    def test_compression_takes_a_folder_of_more_keys_than_one_answer_lists(self, language, start, aws, bucket):
+        for number in range(1005):
+            aws.s3.put_object(Bucket=bucket, Key=f"in/many/{number}", Body=b"x")
+        event = {"bucket": {"bucket": bucket, "input": "in", "output": "out"}, "object": {"key": "many"}}
+        key = returned(start("311.compression", language).invoke(event))["result"]["key"]
+        with zipfile.ZipFile(io.BytesIO(aws.read(bucket, key))) as archive:
+            assert len([name for name in archive.namelist() if not name.endswith("/")]) == 1005
+
+    def test_compression_writes_no_object_outside_of_its_folder(self, language, start, aws, bucket, tmp_path):
+        aws.s3.put_object(Bucket=bucket, Key="in/bad/../../../../fnpack-escaped.txt", Body=b"out")
+        event = {"bucket": {"bucket": bucket, "input": "in", "output": "out"}, "object": {"key": "bad"}}
+        failed = start("311.compression", language, TMPDIR=str(tmp_path)).outcome(event)
+        assert failed.kind == "error" and "outside" in failed.payload["errorMessage"]
+        assert not list(tmp_path.rglob("fnpack-escaped.txt"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+class TestHandler:
+    def test_the_response_has_the_same_fields_and_types_in_each_language(self, language, start):
+        function = start("010.sleep", language, cold_start="7")
+        bodies = [body_of(function.invoke({"sleep": 0.01})) for _ in range(2)]
+        for body in bodies:
+            assert {name: type(value) for name, value in body.items()} == FIELDS
+            assert re.fullmatch(r"\d+\.\d{6}", body["begin"]) and re.fullmatch(r"\d+\.\d{6}", body["end"])
+            assert float(body["end"]) - float(body["begin"]) == pytest.approx(body["compute_time"] / 1e6, abs=2e-6)
+            assert body["cold_start_var"] == "7" and body["results_time"] == 0
+        assert [body["is_cold"] for body in bodies] == [True, False]
+        assert bodies[0]["container_id"] == bodies[1]["container_id"]
+        assert bodies[0]["request_id"] != bodies[1]["request_id"]
+
+    def test_every_kind_of_event_reaches_the_benchmark(self, language, start):
+        http = http_event({"sleep": 0.01})
+        encoded = http | {"body": base64.b64encode(http["body"].encode()).decode(), "isBase64Encoded": True}
+        rest = {
+            "resource": "/", "path": "/", "httpMethod": "POST", "headers": {}, "body": http["body"],
+            "isBase64Encoded": False, "requestContext": {"httpMethod": "POST", "stage": "prod"},
+        }
+        function = start("010.sleep", language)
+        for event in ({"sleep": 0.01}, {"body": http["body"]}, http, encoded, rest):
+            assert returned(function.invoke(event))["result"] == 0.01
+
+    def test_an_error_is_lambdas_to_report_after_a_direct_invocation(self, language, start):
+        function = start("010.sleep", language)
+        failed = function.outcome({})
+        assert failed.kind == "error", failed
+        assert returned(function.invoke({"sleep": 0}))["result"] == 0
+
+    def test_an_error_over_http_is_status_500_and_says_what_it_was(self, language, start):
+        table = {"NOSQL_STORAGE_TABLE_shopping_cart": "x"}
+        event = http_event({"requests": [{"route": "FETCH /cart", "body": {"cart": "1"}}]})
+        answer = start("130.crud-api", language, **table).invoke(event)
+        body = json.loads(answer["body"])
+        assert answer["statusCode"] == 500
+        assert body["error"]["type"] == {"python": "ValueError", "nodejs": "Error"}[language]
+        assert body["error"]["message"] == "unknown route: FETCH /cart" and body["request_id"]
+
+    @pytest.mark.parametrize("text", ["{", "[1]", "null"])
+    def test_a_body_that_is_no_json_object_is_status_400(self, text, language, start):
+        answer = start("010.sleep", language).invoke(http_event({}) | {"body": text})
+        assert answer["statusCode"] == 400 and "JSON" in json.loads(answer["body"])["error"]["message"]
+
+    def test_a_request_for_logs_writes_the_result_to_the_bucket(self, language, start, aws, bucket):
+        event = {"sleep": 0.01, "logs": {"bucket": bucket}}
+        body = body_of(start("010.sleep", language).invoke(event))
+        assert aws.keys(bucket) == [f"{body['request_id']}.json"]
+        log = json.loads(aws.read(bucket, aws.keys(bucket)[0]))
+        assert log == body["result"] | {"time": body["compute_time"]}
+        assert body["results_time"] > 0
+
+    def test_the_event_tells_the_request_and_when_it_came(self, language, start, suite):
+        suite.benchmark("900.echo", files={
+            "python/function.py": "def handler(event):\n    return {'result': event}\n",
+            "nodejs/function.js": "exports.handler = async (event) => ({ result: event });\n",
+        })
+        body = body_of(start("900.echo", language, suite).invoke({"a": 1}))
+        event = body["result"]["result"]
+        assert event["a"] == 1 and event["request-id"] == body["request_id"]
+        assert event["income-timestamp"] == pytest.approx(float(body["begin"]), abs=1)
+
+    def test_a_module_that_config_json_lacks_is_named(self, language, start, suite):
+        suite.benchmark("900.undeclared", files={
+            "python/function.py": (
+                "from . import nosql\nclient = nosql.nosql.get_instance()\n"
+                "def handler(event):\n    return client.get('t', ('a', '1'), ('b', '2'))\n"),
+            "nodejs/function.js": (
+                "const { nosql } = require('./nosql');\nconst client = nosql.get_instance();\n"
+                "exports.handler = (event) => client.get('t', ['a', '1'], ['b', '2']);\n"),
+        })
+        failed = start("900.undeclared", language, suite).outcome({})
+        assert failed.kind == "error" and MISSING.format("nosql") in failed.payload["errorMessage"]
+
+
+def test_an_es_module_is_a_benchmark_too(start, suite):
+    suite.benchmark("900.module", files={
+        "nodejs/function.js": "export const handler = async (event) => ({ result: event.n + 1 });\n",
+        "nodejs/package.json": json.dumps({"name": "module", "version": "1.0.0", "type": "module", "dependencies": {}}),
+    })
+    assert returned(start("900.module", "nodejs", suite).invoke({"n": 1}))["result"] == 2
+
+
+def test_streams_of_object_storage(start, suite, aws, bucket):
+    """What none of the benchmarks calls."""
+    files = {
+        "python/function.py": (
+            "import io\nfrom . import storage\n"
+            "def handler(event):\n"
+            "    client = storage.storage.get_instance()\n"
+            "    key = client.upload_stream(event['bucket'], 'dir/python', io.BytesIO(b'streamed'))\n"
+            "    return {'key': key, 'data': bytes(client.download_stream(event['bucket'], key)).decode()}\n"),
+        "nodejs/function.js": (
+            "const { text } = require('node:stream/consumers');\n"
+            "const { storage } = require('./storage');\n"
+            "exports.handler = async (event) => {\n"
+            "  const client = new storage();\n"
+            "  const [stream, uploading, key] = client.uploadStream(event.bucket, 'dir/nodejs');\n"
+            "  stream.end('streamed');\n"
+            "  await uploading;\n"
+            "  return { key, data: await text(await client.downloadStream(event.bucket, key)) };\n"
+            "};\n"),
+    }
+    suite.benchmark("900.streams", config={"modules": ["storage"]}, files=files)
+    for language in LANGUAGES:
+        result = returned(start("900.streams", language, suite).invoke({"bucket": bucket}))
+        assert re.fullmatch(rf"dir/{language}\.[0-9a-f]{{8}}", result["key"]) and result["data"] == "streamed"
+        assert aws.read(bucket, result["key"]) == b"streamed"
