@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::PACKAGES;
-use super::manifest::{LOCKS, MANIFEST, Manifest};
+use super::manifest::{ADDED, LOCKS, MANIFEST, Manifest, is_locked};
 use crate::executor::{Action, Environment, Secret};
 use crate::language::indexes::Address;
 use crate::language::script::Script;
-use crate::language::{Indexes, Installation, LanguageError, Place, Runtime, constant};
+use crate::language::{Indexes, Installation, LanguageError, Place, Runtime, constant, write_file};
 use crate::store::Store;
 use crate::tree::{Node, RelPath, Tree};
 
@@ -33,20 +31,29 @@ pub fn installation(
     }
     let native = place.is_native(runtime);
     let whole = check_local(tree, &manifest)? || (native && manifest.has_install_scripts());
+    let mut kept = tree.clone();
+    kept.remove(&constant(ADDED));
+    let mut input = if whole { kept.clone() } else { manifests(tree) };
+    // A lock file has to fit all of the manifest.
+    if !is_locked(tree)
+        && let Some(text) = manifest.without_development()
+    {
+        write_file(store, &mut input, &constant(MANIFEST), text.as_bytes())?;
+    }
     let (variables, secret_variables) = registry(indexes);
     let action = Action {
         title: format!("npm packages for Node.js {} on {}", runtime.version, runtime.architecture),
         command: command(tree, &manifest, runtime, native),
         variables,
         secret_variables,
-        input: if whole { tree.clone() } else { manifests(tree) },
+        input,
         working_directory: RelPath::root(),
         outputs: vec![constant(PACKAGES)],
         environment: environment(place)?,
         network: true,
         time_limit,
     };
-    Ok(Some(Installation { action, into: constant(PACKAGES) }))
+    Ok(Some(Installation { action, into: constant(PACKAGES), tree: kept }))
 }
 
 fn environment(place: &Place) -> Result<Environment, LanguageError> {
@@ -106,16 +113,16 @@ fn command(tree: &Tree, manifest: &Manifest, runtime: &Runtime, native: bool) ->
     let npm = |words: &[&str]| {
         words.iter().map(|word| (*word).to_owned()).chain(options.clone()).collect::<Vec<_>>()
     };
-    let locked = LOCKS.iter().any(|lock| tree.file(&constant(lock)).is_some());
     let mut script = Script::default();
-    if locked {
+    if is_locked(tree) {
         script.run(npm(&["npm", "ci"]));
     } else {
         script.run(npm(&["npm", "install", "--no-package-lock"]));
     }
     let added: Vec<String> = manifest.added().map(|(name, version)| format!("{name}@{version}")).collect();
     if !added.is_empty() {
-        script.run(npm(&["npm", "install", "--no-save", "--no-package-lock"]).into_iter().chain(added));
+        // It reads the lock file and leaves it alone; without one it would bring others up to date.
+        script.run(npm(&["npm", "install", "--no-save"]).into_iter().chain(added));
     }
     script.into_command()
 }
@@ -135,15 +142,6 @@ fn registry(indexes: &Indexes) -> (BTreeMap<String, String>, BTreeMap<String, Se
         secrets.insert(format!("npm_config_{place}/:{key}"), Secret::new(value));
     }
     (BTreeMap::from([(REGISTRY.to_owned(), address.public)]), secrets)
-}
-
-/// The names of packages that have install scripts, from npm's note of what it installed.
-pub fn with_scripts(hidden_lock: &str) -> Vec<String> {
-    let lock: Value = serde_json::from_str(hidden_lock).unwrap_or_default();
-    let packages = lock.get("packages").and_then(Value::as_object).into_iter().flatten();
-    let with = packages
-        .filter(|(_, package)| package.get("hasInstallScript").and_then(Value::as_bool) == Some(true));
-    with.map(|(path, _)| path.rsplit("node_modules/").next().unwrap_or(path).to_owned()).collect()
 }
 
 /// What npm's error codes mean: <https://docs.npmjs.com/common-errors>.
@@ -248,11 +246,13 @@ mod tests {
 
     #[test]
     fn a_lock_is_installed_first_and_what_was_added_then() {
-        let files = [
-            ("package.json", r#"{"dependencies": {"ms": "2.1.3"}, "fnpack": {"uuid": "9.0.0"}}"#),
-            ("package-lock.json", "{}"),
-        ];
-        let action = plan(&files, &host(), &Indexes::default()).unwrap().unwrap();
+        let files = [REQUIRES, ("package-lock.json", "{}"), (ADDED, r#"{"uuid": "9.0.0"}"#)];
+        let (_folder, store, tree) = tree_of(&files);
+        let limit = Duration::from_secs(60);
+        let runtime = runtime(Architecture::Arm64);
+        let found = installation(&store, &tree, &runtime, &host(), &Indexes::default(), limit);
+        let Installation { action, tree, .. } = found.unwrap().unwrap();
+        assert!(tree.file(&constant(ADDED)).is_none(), "it is no part of the package");
         let script = &action.command[2];
         assert!(
             script.starts_with("npm ci ")
@@ -272,10 +272,19 @@ mod tests {
     }
 
     #[test]
-    fn packages_with_install_scripts_are_named() {
-        let lock = r#"{"packages": {"node_modules/a/node_modules/@x/b": {"hasInstallScript": true}, "node_modules/c": {}}}"#;
-        assert_eq!(with_scripts(lock), ["@x/b"]);
-        assert!(with_scripts("").is_empty());
+    fn what_only_development_needs_is_not_looked_up() {
+        let files = [(
+            "package.json",
+            r#"{"dependencies": {"ms": "2.1.3"}, "devDependencies": {"tool": "file:../tool"}}"#,
+        )];
+        let (_folder, store, tree) = tree_of(&files);
+        let limit = Duration::from_secs(60);
+        let runtime = runtime(Architecture::X64);
+        let found = installation(&store, &tree, &runtime, &host(), &Indexes::default(), limit);
+        let Installation { action, tree: kept, .. } = found.unwrap().unwrap();
+        let input = store.read(&action.input.file(&constant(MANIFEST)).unwrap().digest).unwrap();
+        assert!(!String::from_utf8(input).unwrap().contains("tool"));
+        assert_eq!(kept, tree, "the package has the manifest as it was");
     }
 
     #[test]

@@ -65,6 +65,12 @@ pub fn explain(output: &str, place: &Place) -> Option<String> {
             "{package} has no prebuilt package (wheel) for the function's Python version, processor and C library{elsewhere}"
         ));
     }
+    if let Some(package) = word_after(&text, "Building source distributions for") {
+        return Some(format!(
+            "{} is only to be had as source, which cannot be compiled for another machine{elsewhere}",
+            package.trim_matches('`')
+        ));
+    }
     if let Some(package) = word_before(&text, "was not found in the package registry") {
         return Some(format!("there is no package {package}; mend requirements.txt"));
     }
@@ -124,6 +130,14 @@ mod tests {
             (
                 "Because there is no version of six==99.99.99 and you require six==99.99.99",
                 ["six==99.99.99", "no version"],
+            ),
+            (
+                "error: Failed to download and build `x @ http://h/x.tar.gz`\n  cause: Building source distributions for `x` is disabled\n",
+                ["x is only to be had as source", "--executor docker"],
+            ),
+            (
+                "ERROR: x has no wheels that can be used, and nothing is built here\n",
+                ["x has no prebuilt", "--executor docker"],
             ),
             ("not pure Python: ./lib\n", ["./lib", "--executor docker"]),
             (
