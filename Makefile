@@ -9,7 +9,7 @@ help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## install what a build needs: the Rust toolchain of rust-toolchain.toml with its Wasm target
-	@command -v rustup >/dev/null || { echo "install Rust first: https://rustup.rs"; exit 1; }
+	@command -v rustup >/dev/null || { echo "install Rust with rustup first"; exit 1; }
 	rustup show active-toolchain >/dev/null || rustup toolchain install
 	rustup target add wasm32-unknown-unknown
 

@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -38,12 +39,9 @@ def pytest_sessionfinish(session):
         subprocess.run([PROJECT / "tests/engine.sh", "stop"], check=False)
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        # They look at which containers there are, and so run one after another.
-        if item.get_closest_marker("docker"):
-            item.add_marker(pytest.mark.xdist_group("docker"))
-            item.fixturenames.insert(0, "engine")
+def pytest_itemcollected(item):
+    if item.get_closest_marker("docker"):
+        item.fixturenames.insert(0, "engine")
 
 
 @pytest.fixture(scope="session")
@@ -85,8 +83,16 @@ def mounts():
     found.close()
 
 
+@pytest.fixture
+def engine(started_engine, shared):
+    """The container engine, for one test at a time: they look at which containers there are."""
+    with open(shared / "engine.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
-def engine():
+def started_engine():
     """A container engine that answers and has the tests' images."""
     done = subprocess.run([PROJECT / "tests/engine.sh", "start"], capture_output=True, text=True)
     if done.returncode != 0:

@@ -259,7 +259,9 @@ def test_settings_that_cannot_change_the_output_are_no_input(settings, fnpack, s
 def test_a_setting_that_can_change_the_output_is_an_input(fnpack, suite):
     suite.benchmark(files={"python/requirements.txt": "six==1.16.0\n"})
     fnpack.python(suite).status_is("built")
-    index = fnpack.environment().get("PIP_INDEX_URL", "https://pypi.org/simple")
+    from pip._internal.models.index import PyPI
+
+    index = fnpack.environment().get("PIP_INDEX_URL", PyPI.simple_url)
     suite.settings(f'[indexes]\npython-index = "{index}"\n')
     after = fnpack.python(suite).status_is("built")
     assert "index" in json.dumps(after.target["reasons"]), str(after)

@@ -7,7 +7,7 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// The cache could not give what the artifact is made of.
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] StoreError),
     /// A file or folder beside the artifact could not be used.
     #[error("cannot {action} {}: {source}{}", path.display(), hint(source))]

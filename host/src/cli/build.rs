@@ -153,7 +153,7 @@ impl Selection {
         let platforms = plugins.selected(&filters.platforms).map_err(usage)?;
         let mut selection =
             Self { jobs: Vec::new(), unreadable: Vec::new(), warnings: plugins.warnings().to_vec() };
-        check_settings(session, plugins)?;
+        check_settings(session, plugins, &mut selection.warnings)?;
         let mut all = Vec::new();
         for benchmark in benchmarks {
             let (config, warnings) = match benchmark.config() {
@@ -233,16 +233,20 @@ fn possible(
     jobs
 }
 
-/// A setting that no plugin knows is most likely a slip.
-fn check_settings(session: &Session, plugins: &Plugins) -> Result<()> {
+/// A setting that a platform's plugin does not know is a slip.
+fn check_settings(session: &Session, plugins: &Plugins, warnings: &mut Vec<String>) -> Result<()> {
     let file = session.suite_root.join(crate::suite::SETTINGS_FILE);
     for (platform, set) in &session.settings.platform {
         let Some(plugin) = plugins.named(platform) else {
             let known: Vec<&str> = plugins.all().map(|plugin| plugin.description().name.as_str()).collect();
-            let (file, known) = (file.display(), known.join(", "));
-            return Err(usage(anyhow!(
-                "{file}: [platform.{platform}]: there is no such platform; there is {known}"
-            )));
+            let (file, list) = (file.display(), known.join(", "));
+            let text = format!("{file}: [platform.{platform}]: there is no such platform; there is {list}");
+            // The plugin may be named on the command line at other times; a slip is none.
+            if known.iter().any(|known| strsim::osa_distance(known, platform) <= 2) {
+                return Err(usage(anyhow!(text)));
+            }
+            warnings.push(text);
+            continue;
         };
         let known: Vec<&str> =
             plugin.description().settings.iter().map(|setting| setting.key.as_str()).collect();

@@ -73,7 +73,7 @@ pub enum ExecutionError {
     #[error("{0}")]
     Engine(String),
     /// The cache.
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] StoreError),
     /// The log, a pipe or a process.
     #[error("cannot {action}: {source}")]

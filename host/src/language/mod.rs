@@ -161,7 +161,7 @@ pub enum LanguageError {
     #[error("{0}")]
     NoTool(String),
     /// The cache.
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] StoreError),
 }
 

@@ -136,7 +136,13 @@ impl<'a> Run<'a> {
         let mut lost = BTreeSet::new();
         loop {
             match self.steps(snapshot) {
-                Err(error) if missing(&error).is_some_and(|digest| lost.insert(digest)) => {}
+                Err(error) if missing(&error).is_some_and(|digest| lost.insert(digest)) => {
+                    // Where one is damaged others are: they are found at once, not one by one.
+                    if lost.len() == 1 {
+                        self.step("part of the cache is lost; checking all of it");
+                        self.context.store.verify()?;
+                    }
+                }
                 other => return other,
             }
         }

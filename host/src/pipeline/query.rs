@@ -5,7 +5,6 @@ use anyhow::{Result, bail};
 use super::package;
 use super::record::{Artifact, BuildRecord, TargetRecord};
 use super::{Context, Inputs, Job};
-use crate::archive::ArchiveError;
 use crate::store::{Fingerprint, RecordKind, StoreError};
 use crate::tree::Digest;
 
@@ -41,9 +40,8 @@ pub fn query(context: &Context, job: &Job, key: &Digest, inputs: &Inputs) -> Res
 
 /// The blob that an error says was lost, so that its maker has to run again.
 pub fn missing(error: &anyhow::Error) -> Option<Digest> {
-    error.chain().find_map(|cause| match (cause.downcast_ref(), cause.downcast_ref()) {
-        (Some(StoreError::Missing(digest)), _) => Some(*digest),
-        (_, Some(ArchiveError::Store(StoreError::Missing(digest)))) => Some(*digest),
+    error.chain().find_map(|cause| match cause.downcast_ref() {
+        Some(StoreError::Missing(digest)) => Some(*digest),
         _ => None,
     })
 }

@@ -36,7 +36,7 @@ pub fn display(targets: usize) -> Box<dyn Display> {
     }
 }
 
-/// Text in a colour where standard error is a terminal and NO_COLOR (https://no-color.org) is not
+/// Text in a colour where standard error is a terminal and NO_COLOR (<https://no-color.org>) is not
 /// set.
 pub fn coloured(text: &str, colour: Colour) -> String {
     let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());

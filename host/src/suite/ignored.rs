@@ -116,7 +116,7 @@ mod tests {
         fs::create_dir(&python).unwrap();
         fs::write(folder.path().join(IGNORE_FILE), "*.log\n!.vscode/\n").unwrap();
         fs::write(python.join(IGNORE_FILE), "/data\n").unwrap();
-        let ignored = Ignored::of(folder.path(), &[python.clone()]).unwrap();
+        let ignored = Ignored::of(folder.path(), std::slice::from_ref(&python)).unwrap();
         assert!(ignored.covers(&python.join("x.log"), false));
         assert!(ignored.covers(&python.join("data"), true));
         assert!(!ignored.covers(&folder.path().join("nodejs/data"), true));

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 use crate::executor::DockerSettings;
 use crate::language::Indexes;
@@ -95,8 +96,20 @@ pub struct PlatformSettings {
     /// instead of the plugin's.
     pub build_images: BTreeMap<String, String>,
     /// The plugin's own settings.
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "texts")]
     pub own: BTreeMap<String, String>,
+}
+
+/// Settings of a plugin's own, which are texts to it; a number or a boolean is its text.
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let values = BTreeMap::<String, toml::Value>::deserialize(deserializer)?;
+    let text = |(key, value)| match value {
+        toml::Value::String(text) => Ok((key, text)),
+        toml::Value::Integer(number) => Ok((key, number.to_string())),
+        toml::Value::Boolean(truth) => Ok((key, truth.to_string())),
+        _ => Err(D::Error::custom(format!("`{key}` must be a text"))),
+    };
+    values.into_iter().map(text).collect()
 }
 
 /// What `fnpack cache gc` keeps.
@@ -171,7 +184,7 @@ mod tests {
             ("[build]\n\njobs = \"many\"\n", ["jobs", "line 3"]),
             ("[bild]\n", ["bild", "line 1"]),
             ("[build\n", ["build", "line 1"]),
-            ("[platform.aws]\nregion = 3\n", ["region", "line"]),
+            ("[platform.aws]\nregion = [3]\n", ["region", "line"]),
         ] {
             let error = parse(text).unwrap_err();
             for word in words {

@@ -11,7 +11,7 @@ use crate::tree::{FileEntry, Name, Node, RelPath, Tree};
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// The store, or a file that cannot be read.
-    #[error(transparent)]
+    #[error("{0}")]
     Store(#[from] StoreError),
     /// An ignore file that does not parse.
     #[error("{}/.fnpackignore: {source}", folder.display())]

@@ -45,7 +45,11 @@ impl Guest for Hostile {
                 symlinks: true,
                 limits: vec![limit],
             }],
-            supports: vec![support("python", "3.11", "default"), support("nodejs", "22", "default")],
+            supports: vec![
+                support("python", "3.11", "default"),
+                support("nodejs", "20", "default"),
+                support("nodejs", "20", "bun"),
+            ],
             settings: vec![KnownSetting {
                 key: "behaviour".into(),
                 default: "none".into(),

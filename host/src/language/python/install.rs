@@ -253,8 +253,8 @@ fn uv_platform(runtime: &Runtime) -> String {
     match runtime.libc {
         Libc::Musl { .. } => format!("{machine}-unknown-linux-musl"),
         Libc::Glibc { minor, .. } => {
-            let known = std::iter::once(17).chain(std::iter::once(28)).chain(31..=40);
-            let fits = known.filter(|known| *known <= minor).last().unwrap_or(17);
+            let mut known = std::iter::once(17).chain(std::iter::once(28)).chain(31..=40);
+            let fits = known.rfind(|known| *known <= minor).unwrap_or(17);
             format!("{machine}-manylinux_2_{fits}")
         }
     }
