@@ -78,9 +78,9 @@ pub fn explain(output: &str, place: &Place) -> Option<String> {
         return Some(format!("{package} is not in the download cache, and there is no network"));
     }
     if let Some(package) = word_after(&text, "No matching distribution found for") {
-        // pip says the same of a version that there is not and of one that has no wheel.
+        // pip says the same of what there is not and of one that has no wheel.
         return Some(format!(
-            "{package}: there is no such version, or no prebuilt package (wheel) of it for the function's Python version, processor and \
+            "{package}: there is no such package or version, or no prebuilt package (wheel) of it for the function's Python version, processor and \
              C library{elsewhere}"
         ));
     }
