@@ -64,6 +64,7 @@ impl Architecture {
             _ => None,
         }
     }
+
     /// As Linux and the Python and C worlds write it: `x86_64`, `aarch64`.
     pub fn machine(self) -> &'static str {
         match self {
@@ -145,6 +146,9 @@ pub struct Installation {
     pub action: Action,
     /// Where that directory belongs in the build tree.
     pub into: RelPath,
+    /// The build tree from here on: the one that was asked for, without what only the installation
+    /// needs.
+    pub tree: Tree,
 }
 
 /// Why a manifest cannot be used.

@@ -16,7 +16,7 @@ pub fn install(run: &Run, sources: &Sources, tree: Tree) -> Result<Tree> {
     }
 }
 
-fn install_packages(run: &Run, mut tree: Tree) -> Result<Tree> {
+fn install_packages(run: &Run, tree: Tree) -> Result<Tree> {
     let (store, language, place) = (run.context.store, run.language, &run.chosen.place);
     let indexes = &run.context.settings.indexes;
     let installation =
@@ -28,8 +28,8 @@ fn install_packages(run: &Run, mut tree: Tree) -> Result<Tree> {
         .map_err(|error| explained(run, error))?;
     let warnings = language.warnings(store, &tree, &installed, &run.job.runtime(), place)?;
     warnings.into_iter().for_each(|warning| run.warn(warning));
-    tree.insert(&installation.into, Node::Directory(language.normalise(store, &installed)?))?;
-    Ok(tree)
+    let packages = Node::Directory(language.normalise(store, &installed)?);
+    Ok(installation.tree.with(&installation.into, packages)?)
 }
 
 /// Puts before an installer's words what they mean.

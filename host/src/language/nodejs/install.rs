@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::PACKAGES;
-use super::manifest::{LOCKS, MANIFEST, Manifest};
+use super::manifest::{ADDED, LOCKS, MANIFEST, Manifest, is_locked};
 use crate::executor::{Action, Environment, Secret};
 use crate::language::indexes::Address;
 use crate::language::script::Script;
-use crate::language::{Indexes, Installation, LanguageError, Place, Runtime, constant};
+use crate::language::{Indexes, Installation, LanguageError, Place, Runtime, constant, write_file};
 use crate::store::Store;
 use crate::tree::{Node, RelPath, Tree};
 
@@ -32,21 +30,31 @@ pub fn installation(
         return Ok(None);
     }
     let native = place.is_native(runtime);
-    let whole = check_local(tree, &manifest)? || (native && manifest.has_install_scripts());
+    let local = check_local(tree, &manifest)?;
+    let whole = local || (native && manifest.has_install_scripts());
+    let mut kept = tree.clone();
+    kept.remove(&constant(ADDED));
+    let mut input = if whole { kept.clone() } else { manifests(tree) };
+    // A lock file has to fit all of the manifest.
+    if !is_locked(tree)
+        && let Some(text) = manifest.without_development()
+    {
+        write_file(store, &mut input, &constant(MANIFEST), text.as_bytes())?;
+    }
     let (variables, secret_variables) = registry(indexes);
     let action = Action {
         title: format!("npm packages for Node.js {} on {}", runtime.version, runtime.architecture),
-        command: command(tree, &manifest, runtime, native),
+        command: command(tree, &manifest, runtime, native, local),
         variables,
         secret_variables,
-        input: if whole { tree.clone() } else { manifests(tree) },
+        input,
         working_directory: RelPath::root(),
         outputs: vec![constant(PACKAGES)],
         environment: environment(place)?,
         network: true,
         time_limit,
     };
-    Ok(Some(Installation { action, into: constant(PACKAGES) }))
+    Ok(Some(Installation { action, into: constant(PACKAGES), tree: kept }))
 }
 
 fn environment(place: &Place) -> Result<Environment, LanguageError> {
@@ -94,7 +102,7 @@ fn check_local(tree: &Tree, manifest: &Manifest) -> Result<bool, LanguageError> 
     Ok(any)
 }
 
-fn command(tree: &Tree, manifest: &Manifest, runtime: &Runtime, native: bool) -> Vec<String> {
+fn command(tree: &Tree, manifest: &Manifest, runtime: &Runtime, native: bool, local: bool) -> Vec<String> {
     let mut options = ["--omit=dev", "--install-links", "--no-audit", "--no-fund", "--loglevel=error"]
         .map(str::to_owned)
         .to_vec();
@@ -106,19 +114,32 @@ fn command(tree: &Tree, manifest: &Manifest, runtime: &Runtime, native: bool) ->
     let npm = |words: &[&str]| {
         words.iter().map(|word| (*word).to_owned()).chain(options.clone()).collect::<Vec<_>>()
     };
-    let locked = LOCKS.iter().any(|lock| tree.file(&constant(lock)).is_some());
     let mut script = Script::default();
-    if locked {
+    if is_locked(tree) {
         script.run(npm(&["npm", "ci"]));
     } else {
         script.run(npm(&["npm", "install", "--no-package-lock"]));
     }
     let added: Vec<String> = manifest.added().map(|(name, version)| format!("{name}@{version}")).collect();
     if !added.is_empty() {
-        script.run(npm(&["npm", "install", "--no-save", "--no-package-lock"]).into_iter().chain(added));
+        // It reads the lock file and leaves it alone; without one it would bring others up to date.
+        script.run(npm(&["npm", "install", "--no-save"]).into_iter().chain(added));
+    }
+    if local {
+        script.shell(COPY_LINKED);
     }
     script.into_command()
 }
+
+/// npm links to packages that lie below the manifest, whatever it is told; a copy takes the place
+/// of each link, first in the packages' own folders.
+const COPY_LINKED: &str = "\
+for folder in . node_modules; do
+  if [ $folder = . ]; then skip=./node_modules; else skip=none; fi
+  find $folder -path $skip -prune -o -type l -path '*node_modules/*' ! -path '*/.bin/*' -print | while read -r link; do
+    goal=$(readlink -f \"$link\") && rm \"$link\" && cp -R \"$goal\" \"$link\" || exit 1
+  done || exit 1
+done";
 
 /// The registry of the settings: without a login where everybody sees it.
 fn registry(indexes: &Indexes) -> (BTreeMap<String, String>, BTreeMap<String, Secret>) {
@@ -137,35 +158,32 @@ fn registry(indexes: &Indexes) -> (BTreeMap<String, String>, BTreeMap<String, Se
     (BTreeMap::from([(REGISTRY.to_owned(), address.public)]), secrets)
 }
 
-/// The names of packages that have install scripts, from npm's note of what it installed.
-pub fn with_scripts(hidden_lock: &str) -> Vec<String> {
-    let lock: Value = serde_json::from_str(hidden_lock).unwrap_or_default();
-    let packages = lock.get("packages").and_then(Value::as_object).into_iter().flatten();
-    let with = packages
-        .filter(|(_, package)| package.get("hasInstallScript").and_then(Value::as_bool) == Some(true));
-    with.map(|(path, _)| path.rsplit("node_modules/").next().unwrap_or(path).to_owned()).collect()
-}
-
 /// What npm's error codes mean: <https://docs.npmjs.com/common-errors>.
 pub fn explain(output: &str, _: &Place) -> Option<String> {
     let code = output.lines().find_map(|line| {
         let line = line.trim_start_matches("npm ").trim_start_matches("ERR! ").trim_start_matches("error ");
         line.strip_prefix("code ")
     })?;
-    let about =
-        |words: &str| output.lines().find(|line| line.contains(words)).map(|line| line.trim().to_owned());
+    let after = |words: &str| {
+        let (_, rest) = output.split_once(words)?;
+        rest.split_whitespace().next().map(|word| word.trim_matches(['.', ':', '\'', ' ']))
+    };
+    let named = |words: &str| after(words).unwrap_or("a package");
     Some(match code.trim() {
-        "ETARGET" => format!(
-            "there is no such version of a package ({}); mend package.json",
-            about("No matching version").unwrap_or_default()
-        ),
-        "E404" => format!("the registry has no such package ({}); mend package.json", about("404").unwrap_or_default()),
+        "ETARGET" => {
+            format!("there is no version {}; mend package.json", named("No matching version found for "))
+        }
+        // Its name is the one in quotes.
+        "E404" => format!("the registry has no package {}; mend package.json", named(" '")),
         "E401" | "E403" | "ENEEDAUTH" => {
             "the registry refuses the login; check `npm-registry` of [indexes] in fnpack.toml, or .npmrc".to_owned()
         }
         "EUSAGE" => "package.json and package-lock.json do not fit; run `npm install` in the function's folder".to_owned(),
         "EINTEGRITY" => "a package is not what the lock file says it is".to_owned(),
-        "EBADPLATFORM" => "a package is not for Linux on this processor".to_owned(),
+        "EBADPLATFORM" => format!(
+            "{} is not for the function's machine, Linux on its processor; take it out of package.json",
+            named("Unsupported platform for ")
+        ),
         "ERESOLVE" => "the packages' requirements contradict each other; mend package.json".to_owned(),
         "ENOTFOUND" | "EAI_AGAIN" | "ECONNREFUSED" | "ECONNRESET" | "ETIMEDOUT" | "ENETUNREACH" | "ERR_SOCKET_TIMEOUT" => {
             "the registry cannot be reached over the network; check the connection, the proxy, and `network` of [docker] in fnpack.toml".to_owned()
@@ -237,7 +255,9 @@ mod tests {
             ("own/package.json", "{}"),
             ("function.js", ""),
         ];
-        assert_eq!(plan(&files, &host(), &Indexes::default()).unwrap().unwrap().input.files().count(), 3);
+        let action = plan(&files, &host(), &Indexes::default()).unwrap().unwrap();
+        assert_eq!(action.input.files().count(), 3);
+        assert!(action.command[2].ends_with(COPY_LINKED), "{:?}", action.command);
         for wanted in ["file:../own", "file:/opt/own", "../own", "file:./gone"] {
             let manifest = format!(r#"{{"dependencies": {{"own": "{wanted}"}}}}"#);
             let error =
@@ -248,11 +268,13 @@ mod tests {
 
     #[test]
     fn a_lock_is_installed_first_and_what_was_added_then() {
-        let files = [
-            ("package.json", r#"{"dependencies": {"ms": "2.1.3"}, "fnpack": {"uuid": "9.0.0"}}"#),
-            ("package-lock.json", "{}"),
-        ];
-        let action = plan(&files, &host(), &Indexes::default()).unwrap().unwrap();
+        let files = [REQUIRES, ("package-lock.json", "{}"), (ADDED, r#"{"uuid": "9.0.0"}"#)];
+        let (_folder, store, tree) = tree_of(&files);
+        let limit = Duration::from_secs(60);
+        let runtime = runtime(Architecture::Arm64);
+        let found = installation(&store, &tree, &runtime, &host(), &Indexes::default(), limit);
+        let Installation { action, tree, .. } = found.unwrap().unwrap();
+        assert!(tree.file(&constant(ADDED)).is_none(), "it is no part of the package");
         let script = &action.command[2];
         assert!(
             script.starts_with("npm ci ")
@@ -272,16 +294,30 @@ mod tests {
     }
 
     #[test]
-    fn packages_with_install_scripts_are_named() {
-        let lock = r#"{"packages": {"node_modules/a/node_modules/@x/b": {"hasInstallScript": true}, "node_modules/c": {}}}"#;
-        assert_eq!(with_scripts(lock), ["@x/b"]);
-        assert!(with_scripts("").is_empty());
+    fn what_only_development_needs_is_not_looked_up() {
+        let files = [(
+            "package.json",
+            r#"{"dependencies": {"ms": "2.1.3"}, "devDependencies": {"tool": "file:../tool"}}"#,
+        )];
+        let (_folder, store, tree) = tree_of(&files);
+        let limit = Duration::from_secs(60);
+        let runtime = runtime(Architecture::X64);
+        let found = installation(&store, &tree, &runtime, &host(), &Indexes::default(), limit);
+        let Installation { action, tree: kept, .. } = found.unwrap().unwrap();
+        let input = store.read(&action.input.file(&constant(MANIFEST)).unwrap().digest).unwrap();
+        assert!(!String::from_utf8(input).unwrap().contains("tool"));
+        assert_eq!(kept, tree, "the package has the manifest as it was");
     }
 
     #[test]
     fn npms_codes_are_explained() {
         let output = "npm ERR! code ETARGET\nnpm ERR! notarget No matching version found for ms@99.0.0.\n";
         assert!(explain(output, &host()).unwrap().contains("ms@99.0.0"));
+        let output = "npm error code E404\nnpm error 404 Not Found - GET x\nnpm error 404\nnpm error 404  The requested resource 'gone@1' could not be found\n";
+        assert!(explain(output, &host()).unwrap().contains("package gone@1;"));
+        let output =
+            "npm error code EBADPLATFORM\nnpm error notsup Unsupported platform for fsevents@2.3.3: wanted\n";
+        assert!(explain(output, &host()).unwrap().starts_with("fsevents@2.3.3 is not"));
         let output = "npm error code ENOTFOUND\nnpm error network request failed\n";
         assert!(explain(output, &host()).unwrap().contains("network"));
         assert_eq!(explain("something else", &host()), None);

@@ -11,14 +11,19 @@ use crate::tree::Tree;
 pub const MANIFEST: &str = "package.json";
 /// The lock file, and the name under which it is published.
 pub const LOCKS: [&str; 2] = ["npm-shrinkwrap.json", "package-lock.json"];
-/// Where the packages stand that are installed after those of a lock file, which does not know
-/// them.
-const ADDED: &str = "fnpack";
+/// Packages to install after those of a lock file, which does not know them: an object of names
+/// and versions. It is no part of the package.
+pub const ADDED: &str = ".fnpack-packages.json";
+/// Where a manifest names what a function needs; npm installs peers like dependencies.
+const REQUIRED: [&str; 3] = ["dependencies", "optionalDependencies", "peerDependencies"];
 
 /// Makes the manifest for a version, and its lock file, the only ones.
 pub fn select(sources: &Tree, version: &str) -> Result<Tree, LanguageError> {
     let versioned = |name: &str| {
-        let of = |manifest: &str| name.strip_prefix(manifest).is_some_and(|rest| rest.starts_with('.'));
+        let is_version = |rest: &str| {
+            rest.strip_prefix('.').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+        };
+        let of = |manifest: &str| name.strip_prefix(manifest).is_some_and(is_version);
         of(MANIFEST) || LOCKS.iter().any(|lock| of(lock))
     };
     let names = sources.iter().filter_map(|(name, _)| name.to_str()).filter(|name| versioned(name));
@@ -46,10 +51,16 @@ pub fn select(sources: &Tree, version: &str) -> Result<Tree, LanguageError> {
     }))
 }
 
+/// Whether a lock file says what is installed.
+pub fn is_locked(tree: &Tree) -> bool {
+    LOCKS.iter().any(|lock| tree.file(&constant(lock)).is_some())
+}
+
 /// What a manifest requires.
 #[derive(Debug, PartialEq)]
 pub struct Manifest {
     json: Map<String, Value>,
+    added: Map<String, Value>,
 }
 
 impl Manifest {
@@ -57,36 +68,64 @@ impl Manifest {
     pub fn read(store: &Store, tree: &Tree) -> Result<Self, LanguageError> {
         let text = read_text(store, tree, &constant(MANIFEST))?
             .ok_or_else(|| LanguageError::Manifest(format!("there is no {MANIFEST}")))?;
-        Self::parse(&text)
+        let mut manifest = Self::parse(&text)?;
+        if let Some(text) = read_text(store, tree, &constant(ADDED))? {
+            manifest.added = serde_json::from_str(&text)
+                .map_err(|error| LanguageError::Manifest(format!("{ADDED} is fnpack's own file: {error}")))?;
+        }
+        Ok(manifest)
     }
 
     fn parse(text: &str) -> Result<Self, LanguageError> {
         let wrong = |reason: String| LanguageError::Manifest(format!("{MANIFEST}: {reason}"));
         let json: Value = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
         let Value::Object(json) = json else { return Err(wrong("it is JSON, but no object".to_owned())) };
-        for key in ["dependencies", "optionalDependencies", "scripts"] {
+        for key in REQUIRED.into_iter().chain(["scripts"]) {
             let Some(value) = json.get(key) else { continue };
             let strings = value.as_object().is_some_and(|object| object.values().all(Value::is_string));
             if !strings {
                 return Err(wrong(format!("{key}: it is no object of strings")));
             }
         }
-        Ok(Self { json })
+        if json.contains_key("workspaces") {
+            return Err(wrong(
+                "workspaces: they are installed as links to folders outside of node_modules, which no package can \
+                 hold; name each in `dependencies`, such as `\"name\": \"file:./folder\"`"
+                    .to_owned(),
+            ));
+        }
+        Ok(Self { json, added: Map::new() })
     }
 
     fn strings(&self, key: &str) -> impl Iterator<Item = (&str, &str)> {
-        let object = self.json.get(key).and_then(Value::as_object).into_iter().flatten();
-        object.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
+        strings(self.json.get(key).and_then(Value::as_object))
     }
 
     /// The packages that it requires, with what it says of their versions.
     pub fn dependencies(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.strings("dependencies").chain(self.strings("optionalDependencies"))
+        REQUIRED
+            .into_iter()
+            .flat_map(|key| self.strings(key))
+            .filter(|(name, _)| !self.is_optional_peer(name))
+    }
+
+    fn is_optional_peer(&self, name: &str) -> bool {
+        let elsewhere = || REQUIRED[..2].iter().any(|key| self.strings(key).any(|(there, _)| there == name));
+        let peer = self.json.get("peerDependenciesMeta").and_then(|peers| peers.get(name));
+        peer.and_then(|peer| peer.get("optional")) == Some(&Value::Bool(true)) && !elsewhere()
     }
 
     /// The packages to install after those of the lock file.
     pub fn added(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.strings(ADDED)
+        strings(Some(&self.added))
+    }
+
+    /// Its text without the packages that only its development needs; none when it names none.
+    /// npm looks all up, also those that it is told to leave out.
+    pub fn without_development(&self) -> Option<String> {
+        let mut json = self.json.clone();
+        json.shift_remove("devDependencies")?;
+        Some(text_of(&json))
     }
 
     /// Whether it has scripts of its own that run when its packages are installed.
@@ -97,7 +136,16 @@ impl Manifest {
     }
 }
 
-/// Adds packages, but those that the manifest requires itself.
+fn strings(object: Option<&Map<String, Value>>) -> impl Iterator<Item = (&str, &str)> {
+    object.into_iter().flatten().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
+}
+
+fn text_of(json: &Map<String, Value>) -> String {
+    serde_json::to_string_pretty(json).expect("JSON can be written") + "\n"
+}
+
+/// Adds packages, but those that the manifest requires itself: to its dependencies, or, where a
+/// lock file says what they are, to a file of their own.
 pub fn add(store: &Store, tree: &Tree, packages: &[Requirement]) -> Result<Tree, LanguageError> {
     let mut manifest = Manifest::read(store, tree)?;
     let is_there = |name: &str| manifest.dependencies().any(|(there, _)| there == name);
@@ -105,18 +153,18 @@ pub fn add(store: &Store, tree: &Tree, packages: &[Requirement]) -> Result<Tree,
     if new.is_empty() {
         return Ok(tree.clone());
     }
-    let locked = LOCKS.iter().any(|lock| tree.file(&constant(lock)).is_some());
-    let section = manifest.json.entry(if locked { ADDED } else { "dependencies" });
-    let section = section.or_insert_with(|| Value::Object(Map::new())).as_object_mut();
-    let section = section
-        .ok_or_else(|| LanguageError::Manifest(format!("{MANIFEST}: `{ADDED}` is fnpack's own key")))?;
-    for package in new {
-        section.insert(package.name.clone(), Value::String(package.version.clone()));
-    }
-    let mut text = serde_json::to_string_pretty(&manifest.json).expect("JSON can be written");
-    text.push('\n');
+    let new: Map<String, Value> =
+        new.into_iter().map(|package| (package.name.clone(), package.version.clone().into())).collect();
+    let (file, json) = if is_locked(tree) {
+        manifest.added.extend(new);
+        (ADDED, manifest.added)
+    } else {
+        let section = manifest.json.entry("dependencies").or_insert_with(|| Value::Object(Map::new()));
+        section.as_object_mut().expect("it was checked").extend(new);
+        (MANIFEST, manifest.json)
+    };
     let mut added = tree.clone();
-    write_file(store, &mut added, &constant(MANIFEST), text.as_bytes())?;
+    write_file(store, &mut added, &constant(file), text_of(&json).as_bytes())?;
     Ok(added)
 }
 
@@ -176,10 +224,30 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_peer_is_required_unless_it_is_optional() {
+        let manifest = Manifest::parse(
+            r#"{"peerDependencies": {"a": "1", "b": "2"}, "peerDependenciesMeta": {"b": {"optional": true}}}"#,
+        );
+        assert_eq!(manifest.unwrap().dependencies().collect::<Vec<_>>(), [("a", "1")]);
+    }
+
+    #[test]
+    fn what_is_added_changes_nothing_else_of_the_manifest() {
+        let before = r#"{"zeta": 1, "dependencies": {"z": "1", "a": "1"}, "alpha": 2}"#;
+        let packages = [Requirement { name: "m".into(), version: "1.0.0".into() }];
+        let (_folder, store, tree) = tree_of(&[("package.json", before)]);
+        let after = text(&store, &add(&store, &tree, &packages).unwrap(), "package.json").unwrap();
+        let plain: String = after.split_whitespace().collect();
+        assert_eq!(plain, r#"{"zeta":1,"dependencies":{"z":"1","a":"1","m":"1.0.0"},"alpha":2}"#);
+    }
+
+    #[test]
     fn beside_a_lock_they_are_kept_apart() {
         let packages = [Requirement { name: "uuid".into(), version: "9.0.0".into() }];
         let (_folder, store, tree) = tree_of(&[("package.json", "{}"), ("package-lock.json", "{}")]);
-        let added = Manifest::read(&store, &add(&store, &tree, &packages).unwrap()).unwrap();
+        let with = add(&store, &tree, &packages).unwrap();
+        assert_eq!(text(&store, &with, "package.json").unwrap(), "{}", "the lock file still fits");
+        let added = Manifest::read(&store, &with).unwrap();
         assert_eq!(added.dependencies().count(), 0);
         assert_eq!(added.added().collect::<Vec<_>>(), [("uuid", "9.0.0")]);
     }
@@ -191,6 +259,7 @@ pub(super) mod tests {
             ("[]", ["package.json", "no object"]),
             (r#"{"dependencies": ["ms"]}"#, ["dependencies", "object"]),
             (r#"{"dependencies": {"ms": 2}}"#, ["dependencies", "strings"]),
+            (r#"{"workspaces": ["own/*"]}"#, ["workspaces", "file:./"]),
         ] {
             let error = Manifest::parse(text).unwrap_err().to_string();
             assert!(words.iter().all(|word| error.contains(word)), "{error}");

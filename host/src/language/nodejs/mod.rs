@@ -1,22 +1,23 @@
 //! Node.js: npm installs what `package.json` requires.
 
 mod install;
+mod installed;
 mod manifest;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+use installed::{HIDDEN_LOCK, Notes, without_notes};
 
 use super::{
     HostTool, Indexes, Installation, Language, LanguageError, Place, Requirement, Runtime, ScriptContract,
     constant, read_text, without_empty_directories,
 };
 use crate::store::Store;
-use crate::tree::{RelPath, Tree};
+use crate::tree::{Node, Tree};
 
 /// Where the packages are, in the tree and as package.sh is told.
 const PACKAGES: &str = "node_modules";
-/// What npm notes of an installation; it differs from run to run.
-const HIDDEN_LOCK: &str = ".package-lock.json";
 
 /// JavaScript on Node.js.
 pub struct Nodejs;
@@ -78,9 +79,18 @@ impl Language for Nodejs {
         if place.is_native(runtime) {
             return Ok(Vec::new());
         }
-        let lock = read_text(store, installed, &constant(HIDDEN_LOCK))?.unwrap_or_default();
-        let names = install::with_scripts(&lock);
-        Ok(match names.as_slice() {
+        let notes = Notes::parse(&read_text(store, installed, &constant(HIDDEN_LOCK))?.unwrap_or_default());
+        let others = notes.for_others(runtime);
+        if !others.is_empty() {
+            return Err(LanguageError::NoTool(format!(
+                "npm installed packages for another machine than Linux on {} with {}: {}; install npm 10.4 or newer, \
+                 which can choose, or build with --executor docker",
+                runtime.architecture,
+                runtime.libc.npm_name(),
+                others.join(", ")
+            )));
+        }
+        Ok(match notes.with_scripts().as_slice() {
             [] => Vec::new(),
             names => vec![format!(
                 "install scripts were not run: {}; if the function needs what they make, build with --executor docker",
@@ -93,7 +103,7 @@ impl Language for Nodejs {
         let packages = constant(PACKAGES);
         match tree.directory(&packages) {
             Some(installed) => tree
-                .with(&packages, crate::tree::Node::Directory(without_notes(installed)))
+                .with(&packages, Node::Directory(without_notes(installed)))
                 .expect("a directory takes the place of one"),
             None => tree.clone(),
         }
@@ -103,12 +113,4 @@ impl Language for Nodejs {
         let variables = BTreeMap::from([("NODE_VERSION".to_owned(), runtime.version.clone())]);
         ScriptContract { argument: PACKAGES, variables }
     }
-}
-
-fn without_notes(installed: &Tree) -> Tree {
-    let mut tree = installed.clone();
-    for name in [HIDDEN_LOCK, ".cache"] {
-        tree.remove(&RelPath::new(name).expect("a constant path"));
-    }
-    tree
 }

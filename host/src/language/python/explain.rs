@@ -65,6 +65,12 @@ pub fn explain(output: &str, place: &Place) -> Option<String> {
             "{package} has no prebuilt package (wheel) for the function's Python version, processor and C library{elsewhere}"
         ));
     }
+    if let Some(package) = word_after(&text, "Building source distributions for") {
+        return Some(format!(
+            "{} is only to be had as source, which cannot be compiled for another machine{elsewhere}",
+            package.trim_matches('`')
+        ));
+    }
     if let Some(package) = word_before(&text, "was not found in the package registry") {
         return Some(format!("there is no package {package}; mend requirements.txt"));
     }
@@ -72,9 +78,9 @@ pub fn explain(output: &str, place: &Place) -> Option<String> {
         return Some(format!("{package} is not in the download cache, and there is no network"));
     }
     if let Some(package) = word_after(&text, "No matching distribution found for") {
-        // pip says the same of a version that there is not and of one that has no wheel.
+        // pip says the same of what there is not and of one that has no wheel.
         return Some(format!(
-            "{package}: there is no such version, or no prebuilt package (wheel) of it for the function's Python version, processor and \
+            "{package}: there is no such package or version, or no prebuilt package (wheel) of it for the function's Python version, processor and \
              C library{elsewhere}"
         ));
     }
@@ -124,6 +130,14 @@ mod tests {
             (
                 "Because there is no version of six==99.99.99 and you require six==99.99.99",
                 ["six==99.99.99", "no version"],
+            ),
+            (
+                "error: Failed to download and build `x @ http://h/x.tar.gz`\n  cause: Building source distributions for `x` is disabled\n",
+                ["x is only to be had as source", "--executor docker"],
+            ),
+            (
+                "ERROR: x has no wheels that can be used, and nothing is built here\n",
+                ["x has no prebuilt", "--executor docker"],
             ),
             ("not pure Python: ./lib\n", ["./lib", "--executor docker"]),
             (

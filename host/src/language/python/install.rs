@@ -17,13 +17,20 @@ use crate::tree::{RelPath, Tree};
 pub const UV: &str = "uv";
 pub const PIP: &str = "pip";
 
+/// uv, blind to settings in the folders above; the file that `UV_CONFIG_FILE` names it reads still.
+const UV_PIP: [&str; 3] = ["uv", "--no-config", "pip"];
+/// pip, blind to modules in the folder it starts in, where a function's `json.py` may lie.
+const PYTHON_PIP: [&str; 4] = ["python3", "-I", "-m", "pip"];
+
 /// In the action's folder: what is installed, under what constraints, and to where.
 const REQUIREMENTS: &str = ".fnpack/requirements.txt";
 const CONSTRAINTS: &str = ".fnpack/constraints.txt";
-/// What is installed after packages that have hashes, and the versions of these.
+const TARGET: &str = ".fnpack/packages";
+/// What is installed after packages that have hashes, the versions of these, and to where first:
+/// pip leaves out what a folder already has a part of, such as a namespace.
 const UNHASHED: &str = ".fnpack/unhashed.txt";
 const PINS: &str = ".fnpack/pins.txt";
-const TARGET: &str = ".fnpack/packages";
+const UNHASHED_TARGET: &str = ".fnpack/unhashed";
 /// Where the wheels of packages that lie in the tree are built.
 const WHEELS: &str = ".fnpack/wheels";
 
@@ -41,6 +48,14 @@ pub fn installation(
         return Ok(None);
     }
     let installer = Installer::of(place, runtime)?;
+    if let Some(line) = &required.no_binary
+        && !installer.native()
+    {
+        return Err(LanguageError::Manifest(format!(
+            "{line} asks for a package to be compiled, which cannot be done for another machine; take the line \
+             out, or build with --executor docker in a container like the function's machine"
+        )));
+    }
     let needs_tree = !required.locals.is_empty() || !required.folders.is_empty();
     let mut input = if needs_tree { tree.clone() } else { Tree::empty() };
     let script = write_steps(store, &mut input, &required, &added, &installer)?;
@@ -63,7 +78,9 @@ pub fn installation(
         network: true,
         time_limit,
     };
-    Ok(Some(Installation { action, into: constant(PACKAGES) }))
+    let mut kept = tree.clone();
+    kept.remove(&constant(ADDED));
+    Ok(Some(Installation { action, into: constant(PACKAGES), tree: kept }))
 }
 
 /// Writes the files that the steps read, and gives the steps.
@@ -96,11 +113,12 @@ fn write_steps(
     write(CONSTRAINTS, &required.constraints)?;
     write(PINS, &required.pins())?;
     if !required.is_empty() {
-        script.run(installer.install(REQUIREMENTS, CONSTRAINTS));
+        script.run(installer.install(REQUIREMENTS, CONSTRAINTS, TARGET));
     }
     let is_local_later = required.hashed && !required.locals.is_empty();
     if !second.is_empty() || is_local_later {
-        script.run(installer.install(UNHASHED, PINS));
+        script.run(installer.install(UNHASHED, PINS, UNHASHED_TARGET));
+        script.shell(format!("mkdir -p {TARGET} && cp -R {UNHASHED_TARGET}/. {TARGET}"));
     }
     Ok(script)
 }
@@ -141,31 +159,20 @@ impl<'r> Installer<'r> {
         self.tool == Tool::NativePip
     }
 
-    fn install(&self, requirements: &str, constraints: &str) -> Vec<String> {
-        let mut words: Vec<String> = match self.tool {
-            Tool::Uv => vec![
-                "uv".into(),
-                "pip".into(),
-                "install".into(),
-                "--link-mode=copy".into(),
-                "--no-progress".into(),
-            ],
-            Tool::CrossPip => {
-                let mut words: Vec<String> =
-                    ["python3", "-c", include_str!("cross_pip.py")].map(str::to_owned).to_vec();
-                words.push(self.markers());
-                words.extend(["install".into(), "--no-compile".into(), "--no-warn-script-location".into()]);
-                words
-            }
-            Tool::NativePip => {
-                ["python3", "-m", "pip", "install", "--no-compile", "--no-warn-script-location"]
-                    .map(str::to_owned)
-                    .to_vec()
-            }
+    fn install(&self, requirements: &str, constraints: &str, target: &str) -> Vec<String> {
+        let markers = self.markers();
+        let program: &[&str] = match self.tool {
+            Tool::Uv => &UV_PIP,
+            Tool::CrossPip => &["python3", "-I", "-c", include_str!("cross_pip.py"), &markers],
+            Tool::NativePip => &PYTHON_PIP,
         };
-        words.extend(self.platform());
-        words.extend(["--target", TARGET, "-r", requirements, "-c", constraints].map(str::to_owned));
-        words
+        let options: &[&str] = match self.tool {
+            Tool::Uv => &["--link-mode=copy", "--no-progress"],
+            Tool::CrossPip | Tool::NativePip => &["--no-compile", "--no-warn-script-location"],
+        };
+        let files = ["--target", target, "-r", requirements, "-c", constraints];
+        let own = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        [own(program), own(&["install"]), own(options), self.platform(), own(&files)].concat()
     }
 
     /// The options that choose packages for the function's machine.
@@ -211,8 +218,19 @@ impl<'r> Installer<'r> {
     fn build_wheel(&self, script: &mut Script, number: usize, path: &str, local: &Local, requirements: &str) {
         let wheels = format!("{WHEELS}/{number}");
         match self.tool {
-            Tool::Uv => script.run(["uv", "build", "--wheel", "--quiet", "--out-dir", &wheels, path]),
-            _ => script.run(["python3", "-m", "pip", "wheel", "--no-deps", "--quiet", "-w", &wheels, path]),
+            Tool::Uv => {
+                script.run(["uv", "--no-config", "build", "--wheel", "--quiet", "--out-dir", &wheels, path]);
+            }
+            Tool::CrossPip | Tool::NativePip => {
+                script.run(PYTHON_PIP.into_iter().chain([
+                    "wheel",
+                    "--no-deps",
+                    "--quiet",
+                    "-w",
+                    &wheels,
+                    path,
+                ]));
+            }
         }
         let line = format!(
             "./$wheel{}",
@@ -303,13 +321,22 @@ mod tests {
         Place::Docker { image: "image".into(), digest: "sha256:1".into(), architecture }
     }
 
-    fn plan(files: &[(&str, &str)], place: &Place, indexes: &Indexes) -> Option<(Action, String)> {
+    fn try_plan(
+        files: &[(&str, &str)],
+        place: &Place,
+        indexes: &Indexes,
+    ) -> Result<Option<(Installation, String)>, LanguageError> {
         let (_folder, store, tree) = tree_of(files);
         let limit = Duration::from_secs(60);
-        let found = installation(&store, &tree, &runtime("3.11", Architecture::X64), place, indexes, limit);
-        let action = found.unwrap()?.action;
-        let text = text_of(&store, &action.input, REQUIREMENTS).unwrap();
-        Some((action, text))
+        let found = installation(&store, &tree, &runtime("3.11", Architecture::X64), place, indexes, limit)?;
+        Ok(found.map(|found| {
+            let text = text_of(&store, &found.action.input, REQUIREMENTS).unwrap();
+            (found, text)
+        }))
+    }
+
+    fn plan(files: &[(&str, &str)], place: &Place, indexes: &Indexes) -> Option<(Action, String)> {
+        try_plan(files, place, indexes).unwrap().map(|(found, text)| (found.action, text))
     }
 
     #[test]
@@ -358,7 +385,7 @@ mod tests {
         assert!(action.input.file(&constant("function.py")).is_some(), "the whole folder is the input");
         let script = action.command.last().unwrap();
         assert!(
-            script.contains("uv build") && script.contains("./lib") && script.contains("-none-any.whl"),
+            script.contains("build --wheel") && script.contains("./lib") && script.contains("-none-any.whl"),
             "{script}"
         );
         let (_, text) = plan(&files, &container(Architecture::X64), &Indexes::default()).unwrap();
@@ -372,6 +399,24 @@ mod tests {
         assert_eq!(text, "six==1.16.0 --hash=sha256:1\n");
         let script = action.command.last().unwrap();
         assert!(script.contains(UNHASHED) && script.contains(PINS), "{script}");
+        let (found, _) = try_plan(&files, &host(UV), &Indexes::default()).unwrap().unwrap();
+        assert!(found.tree.file(&constant(ADDED)).is_none(), "it is no part of the package");
+        assert!(found.tree.file(&constant(MANIFEST)).is_some());
+    }
+
+    #[test]
+    fn nothing_is_compiled_for_the_machine_that_it_runs_on() {
+        let files = [("requirements.txt", "six\n--no-binary=six\n")];
+        for place in [host(UV), host(PIP), container(Architecture::Arm64)] {
+            let error = try_plan(&files, &place, &Indexes::default()).unwrap_err().to_string();
+            assert!(
+                error.contains("requirements.txt, line 2") && error.contains("--executor docker"),
+                "{error}"
+            );
+        }
+        assert!(plan(&files, &container(Architecture::X64), &Indexes::default()).is_some());
+        let none = [("requirements.txt", "six\n--no-binary :none:\n")];
+        assert!(plan(&none, &host(UV), &Indexes::default()).is_some());
     }
 
     #[test]

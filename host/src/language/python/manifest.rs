@@ -20,9 +20,7 @@ pub fn select(sources: &Tree, runtime: &Runtime) -> Result<Tree, LanguageError> 
     let there: Vec<String> = sources
         .iter()
         .filter_map(|(name, _)| name.to_str())
-        .filter(|name| {
-            name.strip_prefix(MANIFEST).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        })
+        .filter(|name| name.strip_prefix(MANIFEST).is_some_and(|rest| rest.is_empty() || is_version(rest)))
         .map(str::to_owned)
         .collect();
     let Some(chosen) = wanted.iter().find(|name| there.contains(name)) else {
@@ -44,6 +42,12 @@ pub fn select(sources: &Tree, runtime: &Runtime) -> Result<Tree, LanguageError> 
     }
     selected.insert(&constant(MANIFEST), file).expect("the root takes entries");
     Ok(selected)
+}
+
+/// Whether what follows a manifest's name says for what it is, as `.3.12` and `.arm.3.12` do.
+fn is_version(suffix: &str) -> bool {
+    let version = suffix.strip_prefix(".arm.").or_else(|| suffix.strip_prefix('.'));
+    version.is_some_and(|version| version.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 /// Adds packages, each on a line of its own.
@@ -99,12 +103,14 @@ mod tests {
             (vec!["requirements.txt", "requirements.txt.3.12"], Arm64, Some("requirements.txt.3.12")),
             (vec!["requirements.txt", "requirements.txt.arm.3.11"], Arm64, Some("requirements.txt")),
             (vec![], X64, None),
+            (vec!["requirements.txt.orig"], X64, None),
         ] {
             let files: Vec<_> = there.iter().map(|name| (*name, *name)).collect();
             let (_cache, store, tree) = tree_of(&files);
             let selected = select(&tree, &runtime("3.12", architecture)).unwrap();
             assert_eq!(text_of(&store, &selected, MANIFEST).as_deref(), chosen, "{there:?}");
-            assert_eq!(selected.iter().count(), usize::from(chosen.is_some()), "{there:?}");
+            let others = there.iter().filter(|name| name.ends_with(".orig")).count();
+            assert_eq!(selected.iter().count(), usize::from(chosen.is_some()) + others, "{there:?}");
         }
     }
 

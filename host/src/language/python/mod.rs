@@ -32,7 +32,7 @@ impl Language for Python {
             HostTool { name: install::UV, version_command: &["uv", "--version"], hint: "install uv" },
             HostTool {
                 name: install::PIP,
-                version_command: &["python3", "-m", "pip", "--version"],
+                version_command: &["python3", "-I", "-m", "pip", "--version"],
                 hint: "install Python 3 with pip",
             },
         ]

@@ -25,6 +25,8 @@ pub struct Requirements {
     pub constrained: BTreeSet<String>,
     /// Whether every package's hash has to be given.
     pub hashed: bool,
+    /// The first line that wants packages compiled which could be had ready, and where it is.
+    pub no_binary: Option<String>,
     /// Whether `lines` hold a requirement, and not options alone.
     requires: bool,
     seen: BTreeSet<RelPath>,
@@ -66,6 +68,10 @@ impl Reader<'_> {
             return Ok(());
         }
         logical_lines(text).into_iter().try_for_each(|(number, line)| {
+            let value = line.strip_prefix("--no-binary").map(|value| value.trim_start_matches(['=', ' ']));
+            if value.is_some_and(|value| value != ":none:") && self.requirements.no_binary.is_none() {
+                self.requirements.no_binary = Some(format!("{file}, line {number}: `{line}`"));
+            }
             self.line(file, &line).map_err(|error| match error {
                 LanguageError::Manifest(reason) => {
                     LanguageError::Manifest(format!("{file}, line {number}: {reason}"))
