@@ -1,6 +1,5 @@
-//! Makes a component of a core WebAssembly module that a plugin's crate was compiled to:
-//!
-//!     component MODULE.wasm COMPONENT.wasm
+//! Makes a component of the core WebAssembly module that a plugin's crate was compiled to:
+//! `component MODULE.wasm COMPONENT.wasm`.
 
 use std::env;
 use std::fs;

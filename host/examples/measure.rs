@@ -1,7 +1,7 @@
 //! Measurements that need the inside of fnpack; `make bench` runs them and tells what they mean.
 //!
-//!     measure zip FOLDER CACHE OUT THREADS     seconds of a zip, cold and with deflated forms kept
-//!     measure plugin NAME CACHE                seconds of a plugin's load and all its answers
+//! - `measure zip FOLDER CACHE OUT THREADS`: the seconds of a zip, cold and with deflated forms kept
+//! - `measure plugin NAME CACHE`: the seconds of a plugin's load and all its answers
 
 use std::path::Path;
 use std::time::Instant;
