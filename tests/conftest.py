@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("support")
+
 from support.command import Fnpack
 from support.mounts import Mounts
 from support.places import BINARY, PROJECT, TOOLS
 from support.suite import Suite
-
-pytest.register_assert_rewrite("support")
 
 IN_CI = os.environ.get("CI") == "true"
 

@@ -363,14 +363,16 @@ impl Work<'_> {
         let (word, colour) = if outcome.cached { ("cached", Colour::Blue) } else { ("built", Colour::Green) };
         let artifact = &outcome.artifact;
         let mut line = format!(
-            "{} {target}: {} ({}, {} unpacked) in {:.3} s, packages by {}",
+            "{} {target}: {} ({}, {} unpacked) in {:.3} s",
             coloured(word, colour),
             shown_path(&artifact.path),
             artifact.shown_size(),
             size(artifact.archive.unpacked_bytes),
             outcome.time.as_secs_f64(),
-            outcome.place,
         );
+        if !outcome.cached {
+            line.push_str(&format!(", packages by {}", outcome.place));
+        }
         if self.arguments.explain {
             outcome.reasons.iter().for_each(|reason| line.push_str(&format!("\n  {reason}")));
         }

@@ -83,19 +83,20 @@ impl Question {
         let language = language(job.target.language.name())
             .ok_or_else(|| anyhow!("fnpack cannot build {} yet", job.target.language))?;
         let sources = choose(job, snapshot, language)?;
-        let mut last = None;
+        let (mut last, mut finished) = (None, false);
         // More than one place may do (docker or this machine); a finished build in one is taken.
         for chosen in context.executors.candidates(context, job, language)? {
             let inputs = Inputs::of(context, job, &sources, &chosen);
             let key = inputs.key();
-            let finished = context.store.record_path(crate::store::RecordKind::Build, &key).exists();
+            finished = context.store.record_path(crate::store::RecordKind::Build, &key).exists();
             last = Some((chosen, inputs, key));
             if finished {
                 break;
             }
         }
         let (mut chosen, mut inputs, mut key) = last.expect("there is at least one candidate, or an error");
-        if chosen.is_provisional() && may_pull {
+        // A build that was finished here is as good as one that the engine could make.
+        if chosen.is_provisional() && may_pull && (!finished || context.force) {
             chosen = context.executors.decide(context, job, language)?;
             inputs = Inputs::of(context, job, &sources, &chosen);
             key = inputs.key();

@@ -15,7 +15,7 @@ pub fn chain(error: &Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
         // A cause that an error repeats in its own words, and the mark of wrong usage.
-        if text.ends_with(&cause) || cause == "wrong usage" {
+        if text.contains(&cause) || cause == "wrong usage" {
             continue;
         }
         if !text.is_empty() {

@@ -1,7 +1,8 @@
 //! Files that appear whole or not at all.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -16,7 +17,10 @@ pub(crate) const TEMPORARY: &str = ".tmp-";
 /// A new temporary file in the folder where `path` is to appear; the folder is made when missing.
 pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile, StoreError> {
     let folder = path.parent().expect("a file is in a folder");
-    let create = || tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder);
+    // As any file of the user's: others may read a cache where the umask lets them.
+    let permissions = Permissions::from_mode(0o666);
+    let create =
+        || tempfile::Builder::new().prefix(TEMPORARY).permissions(permissions.clone()).tempfile_in(folder);
     let file = create().or_else(|error| match error.kind() {
         io::ErrorKind::NotFound => fs::create_dir_all(folder).and_then(|()| create()),
         _ => Err(error),

@@ -10,6 +10,7 @@ mod snapshot;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 pub use benchmark::Benchmark;
 pub use config::{BenchmarkConfig, ConfigError, LanguageConfig, LanguageName};
@@ -69,18 +70,27 @@ fn what_there_is(known: &[String]) -> String {
 #[derive(Debug)]
 pub struct Suite {
     root: PathBuf,
-    folders: BTreeMap<String, Vec<PathBuf>>,
+    /// The benchmarks' folders by name, once somebody asked: a large folder takes time.
+    folders: OnceLock<BTreeMap<String, Vec<PathBuf>>>,
 }
 
 impl Suite {
-    /// Looks for benchmarks: folders with a `config.json`, at any depth that categories have.
+    /// The suite in a folder. Its benchmarks are the folders with a `config.json`, at any depth that
+    /// categories have.
     pub fn find(root: &Path) -> Result<Self, SuiteError> {
         let root = root
             .canonicalize()
             .map_err(|source| SuiteError::Folder { folder: root.to_path_buf(), source })?;
-        let mut folders = BTreeMap::new();
-        collect(&root, 0, &mut folders)?;
-        Ok(Self { root, folders })
+        Ok(Self { root, folders: OnceLock::new() })
+    }
+
+    fn folders(&self) -> Result<&BTreeMap<String, Vec<PathBuf>>, SuiteError> {
+        if let Some(known) = self.folders.get() {
+            return Ok(known);
+        }
+        let mut found = BTreeMap::new();
+        collect(&self.root, 0, &mut found)?;
+        Ok(self.folders.get_or_init(|| found))
     }
 
     /// The suite's folder.
@@ -90,13 +100,16 @@ impl Suite {
 
     /// All benchmarks, by name.
     pub fn benchmarks(&self) -> Result<Vec<Benchmark>, SuiteError> {
-        self.folders.keys().map(|name| self.named(name)).collect()
+        self.folders()?.keys().map(|name| self.named(name)).collect()
     }
 
     /// One benchmark: by its name, or by the path of its folder.
     pub fn benchmark(&self, name: &str) -> Result<Benchmark, SuiteError> {
         let as_path = Path::new(name);
-        if !self.folders.contains_key(name) && as_path.join("config.json").is_file() {
+        // With a separator it cannot be a name.
+        if as_path.join("config.json").is_file()
+            && (name.contains('/') || !self.folders()?.contains_key(name))
+        {
             let folder = as_path
                 .canonicalize()
                 .map_err(|source| SuiteError::Folder { folder: as_path.into(), source })?;
@@ -106,7 +119,7 @@ impl Suite {
     }
 
     fn named(&self, name: &str) -> Result<Benchmark, SuiteError> {
-        match self.folders.get(name).map(Vec::as_slice) {
+        match self.folders()?.get(name).map(Vec::as_slice) {
             Some([folder]) => Ok(Benchmark::new(folder.clone())),
             Some([one, two, ..]) => {
                 Err(SuiteError::Duplicate { name: name.to_owned(), one: one.clone(), two: two.clone() })
@@ -114,7 +127,7 @@ impl Suite {
             _ => Err(SuiteError::Unknown {
                 name: name.to_owned(),
                 suite: self.root.clone(),
-                known: self.folders.keys().cloned().collect(),
+                known: self.folders()?.keys().cloned().collect(),
             }),
         }
     }
@@ -125,6 +138,10 @@ fn collect(
     depth: usize,
     found: &mut BTreeMap<String, Vec<PathBuf>>,
 ) -> Result<(), SuiteError> {
+    // A cache, of fnpack or of anything (https://bford.info/cachedir/).
+    if folder.join("CACHEDIR.TAG").exists() {
+        return Ok(());
+    }
     if folder.join("config.json").symlink_metadata().is_ok() {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         found.entry(name).or_default().push(folder.to_path_buf());
@@ -132,7 +149,12 @@ fn collect(
     }
     let error = |source| SuiteError::Folder { folder: folder.to_path_buf(), source };
     let mut below: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(folder).map_err(error)? {
+    let entries = match fs::read_dir(folder) {
+        // Some folder beside the benchmarks that is nobody's business.
+        Err(_) if depth > 0 => return Ok(()),
+        entries => entries.map_err(error)?,
+    };
+    for entry in entries {
         let entry = entry.map_err(error)?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
