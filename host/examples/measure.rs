@@ -10,7 +10,7 @@ use fnpack::archive::write_zip;
 use fnpack::language::Architecture;
 use fnpack::platform::{PluginSources, PluginTarget, Plugins};
 use fnpack::store::{Links, Store};
-use fnpack::tree::Tree;
+use fnpack::tree::{FileEntry, Node, RelPath, Tree};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -58,12 +58,15 @@ fn plugin(name: &str, cache: &str) {
         memory_mib: 128,
         settings: Vec::new(),
     };
+    let function = FileEntry { digest: store.write(b"").expect("a blob"), executable: false };
+    let at = RelPath::new("function.py").expect("a path");
+    let tree = Tree::empty().with(&at, Node::File(function)).expect("a tree");
     let start = Instant::now();
     let plugins = Plugins::discover(&store, &PluginSources::default()).expect("plugins");
     let plugin = plugins.named(name).expect("the plugin");
     plugin.wrappers(&target).expect("wrappers");
     plugin.packages(&target).expect("packages");
-    plugin.arrange(&store, &target, &Tree::empty()).expect("a layout");
+    plugin.arrange(&store, &target, &tree).expect("a layout");
     println!("{{\"seconds\": {:.6}}}", start.elapsed().as_secs_f64());
 }
 

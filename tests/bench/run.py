@@ -144,22 +144,22 @@ def cold(folder: Path) -> None:
         shutil.copy(source / "function.py", target)
         return seconds + run("zip", "-q", "-r", folder / f"{target.name}.zip", ".", cwd=target)
 
-    # The plugin inside the command is compiled at its first use only; that is not measured here.
     ours(), theirs()
-    compiled = folder / "cache-0/plugins"
+    # What a cache learns of plugins and tools at their first use: it is not this function's.
+    learnt = [folder / "cache-0" / part for part in ("plugins", "descriptions", "tools")]
 
-    def warm_plugin() -> float:
+    def with_what_was_learnt() -> float:
         cache = folder / f"cache-{next(count)}"
         cache.mkdir()
         (cache / "downloads").symlink_to(downloads)
-        if compiled.exists():
-            shutil.copytree(compiled, cache / "plugins")
+        for part in learnt:
+            shutil.copytree(part, cache / part.name)
         return run(*build_command(suite, cache / "out"), env=with_cache(cache))
 
-    first, again, other = alternately(7, ours, warm_plugin, theirs)
+    first, again, other = alternately(9, ours, with_what_was_learnt, theirs)
     add("cold, small function, downloads at hand", f"{show(again)}, {again / other:.2f} times", "1.2 times", again <= 1.2 * other)
     add("the same by `uv pip install --target` and `zip`", show(other), "", True)
-    add("the same in a new cache, the plugin compiled too", show(first), "", True)
+    add("the same as the first build in a new cache", show(first), "", True)
 
 
 def large_zip(folder: Path) -> None:

@@ -15,7 +15,7 @@ use crate::tree::Digest;
 /// Compiled code that was kept for a component; none when there is none that can be trusted.
 pub fn load(engine: &Engine, folder: &Path, digest: &Digest) -> Option<Component> {
     let folder_metadata = fs::symlink_metadata(folder).ok()?;
-    if !folder_metadata.is_dir() || !is_ours_alone(&folder_metadata) {
+    if !folder_metadata.is_dir() || !is_ours_alone(&folder_metadata) || folder_metadata.mode() & 0o077 != 0 {
         return None;
     }
     let path = path(engine, folder, digest);
@@ -85,8 +85,9 @@ fn sum_of(code: &[u8]) -> String {
     format!("{:08x} {}\n", crc32fast::hash(code), code.len())
 }
 
+/// Whether it belongs to this user, and nobody else can write to it.
 fn is_ours_alone(metadata: &Metadata) -> bool {
-    metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o077 == 0
+    metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
 }
 
 #[cfg(test)]
