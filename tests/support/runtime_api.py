@@ -125,7 +125,8 @@ class LambdaFunction:
         self._api = RuntimeApi()
         self._log = open(folder.parent / f"{folder.name}.log", "w+b")
         self._process = subprocess.Popen(
-            [*client(language), handler],
+            # A custom runtime brings its own client.
+            [folder / "bootstrap"] if language == "bun" else [*client(language), handler],
             cwd=folder,
             env=self._environment(language, handler) | (environment or {}),
             stdin=subprocess.DEVNULL,
@@ -154,7 +155,7 @@ class LambdaFunction:
         if language == "nodejs":
             environment["NODE_PATH"] = str(TOOLS / "runtime-nodejs-sdk/node_modules")
             environment["AWS_EXECUTION_ENV"] = "AWS_Lambda_nodejs20.x"
-        else:
+        elif language == "python":
             environment["AWS_EXECUTION_ENV"] = "AWS_Lambda_python3.11"
             # As in Lambda, whose task root is read-only.
             environment["PYTHONDONTWRITEBYTECODE"] = "1"

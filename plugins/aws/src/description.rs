@@ -4,6 +4,8 @@ use fnpack_plugin::{
     BuildImage, Deployment, Description, ImageSource, KnownSetting, Limit, Runtime, Subject, Support,
 };
 
+use crate::bun;
+
 /// The setting that says where the AWS SDK comes from.
 pub const SDK: &str = "sdk";
 /// The SDK is in the package, in one version.
@@ -25,6 +27,12 @@ const PYTHON: [(&str, &str); 6] = [
 const NODEJS: [(&str, &str); 3] = [("20", "glibc-2.34"), ("22", "glibc-2.34"), ("24", "glibc-2.34")];
 
 pub fn describe() -> Description {
+    let (_, newest) = NODEJS[NODEJS.len() - 1];
+    let mut bun = support("nodejs", bun::NODEJS, newest, &format!("nodejs{}.x", bun::NODEJS));
+    bun.runtime.variant = bun::VARIANT.to_owned();
+    // npm takes a package that is for one processor alone only on that processor.
+    bun.architectures.retain(|architecture| architecture == "x64");
+    bun.build_images.retain(|image| image.architecture == "x64");
     let python =
         PYTHON.iter().map(|(version, libc)| support("python", version, libc, &format!("python{version}")));
     let nodejs =
@@ -33,7 +41,7 @@ pub fn describe() -> Description {
         name: "aws".to_owned(),
         title: "AWS Lambda".to_owned(),
         deployments: vec![package()],
-        supports: python.chain(nodejs).collect(),
+        supports: python.chain(nodejs).chain([bun]).collect(),
         settings: vec![KnownSetting {
             key: SDK.to_owned(),
             default: SDK_PACKAGED.to_owned(),

@@ -3,7 +3,7 @@
 
 use fnpack_plugin::{Archive, Edit, Failure, Layout, Target, move_all_but, pair, text_file, tree};
 
-use crate::unknown;
+use crate::{bun, unknown};
 
 /// The folder of the benchmark's code, and the module that the wrappers import it as.
 const FUNCTION: &str = "function";
@@ -13,6 +13,7 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
     let version = &target.runtime.version;
     let (edits, runtime) = match target.runtime.language.as_str() {
         "python" => (python()?, format!("python{version}")),
+        "nodejs" if bun::is_wanted(target) => (bun::edits(FUNCTION)?, bun::RUNTIME.to_owned()),
         "nodejs" => (vec![move_all_but(&["handler.js"], FUNCTION)], format!("nodejs{version}.x")),
         other => return Err(unknown(other)),
     };

@@ -1,5 +1,6 @@
 //! AWS Lambda.
 
+mod bun;
 mod description;
 mod layout;
 mod packages;
@@ -20,11 +21,17 @@ impl Platform for Aws {
                 text_file("storage.py", include_str!("../wrappers/python/storage.py")),
                 text_file("nosql.py", include_str!("../wrappers/python/nosql.py")),
             ]),
-            "nodejs" => Ok(vec![
-                text_file("handler.js", include_str!("../wrappers/nodejs/handler.js")),
-                text_file("storage.js", include_str!("../wrappers/nodejs/storage.js")),
-                text_file("nosql.js", include_str!("../wrappers/nodejs/nosql.js")),
-            ]),
+            "nodejs" => {
+                let mut files = vec![
+                    text_file("handler.js", include_str!("../wrappers/nodejs/handler.js")),
+                    text_file("storage.js", include_str!("../wrappers/nodejs/storage.js")),
+                    text_file("nosql.js", include_str!("../wrappers/nodejs/nosql.js")),
+                ];
+                if bun::is_wanted(target) {
+                    files.extend(bun::wrappers());
+                }
+                Ok(files)
+            }
             other => Err(unknown(other)),
         }
     }

@@ -3,7 +3,7 @@
 use fnpack_plugin::{Failure, Requirement, Target, requirement};
 
 use crate::description::{SDK, SDK_PACKAGED, SDK_RUNTIME};
-use crate::unknown;
+use crate::{bun, unknown};
 
 /// The SDK for Python, and the last that runs on Python 3.9.
 const BOTO3: &str = "1.44.5";
@@ -15,6 +15,8 @@ pub fn packages(target: &Target) -> Result<Vec<Requirement>, Failure> {
     let (storage, nosql) = (target.has_module("storage"), target.has_module("nosql"));
     match target.setting(SDK) {
         Some(SDK_PACKAGED) | None => {}
+        // A custom runtime has none.
+        Some(SDK_RUNTIME) if bun::is_wanted(target) => {}
         Some(SDK_RUNTIME) => return Ok(Vec::new()),
         Some(other) => {
             return Err(Failure {
@@ -37,7 +39,8 @@ pub fn packages(target: &Target) -> Result<Vec<Requirement>, Failure> {
         },
         other => return Err(unknown(other)),
     };
-    Ok(names.iter().map(|name| requirement(name, AWS_SDK_JAVASCRIPT)).collect())
+    let engine = bun::is_wanted(target).then(bun::engine);
+    Ok(names.iter().map(|name| requirement(name, AWS_SDK_JAVASCRIPT)).chain(engine).collect())
 }
 
 const S3: &str = "@aws-sdk/client-s3";
