@@ -1,6 +1,6 @@
 """Packages for Apache OpenWhisk, built and run by OpenWhisk's action contract, with S3 and DynamoDB beside.
 
-No package registry has the runtimes' servers, so `Action` here is a small one, written by the published
+`Action` stands in for the runtimes' servers: a small one, written by the published
 contract: https://github.com/apache/openwhisk/blob/master/docs/actions-new.md. `POST /init` takes the zip as
 base64, `POST /run` a call; the code is run by the real interpreter, on the unpacked zip, as the runtimes do:
 Python's file __main__.py as the module main__, and Node.js by require() of the folder. The interpreters

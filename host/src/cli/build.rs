@@ -372,6 +372,11 @@ impl Work<'_> {
         );
         if !outcome.cached {
             line.push_str(&format!(", packages by {}", outcome.place));
+            let deploy: Vec<_> =
+                artifact.deploy.iter().map(|(key, value)| format!("{key} {value}")).collect();
+            if !deploy.is_empty() {
+                self.display.say(&format!("{target}: to be deployed with {}", deploy.join(", ")));
+            }
         }
         if self.arguments.explain {
             outcome.reasons.iter().for_each(|reason| line.push_str(&format!("\n  {reason}")));
