@@ -9,7 +9,7 @@
 //! cmd/nodejs/npm and cmd/nodejs/functions_framework.
 
 use fnpack_plugin::{
-    Archive, Edit, Failure, Layout, RenameEntry, Target, move_all_but, pair, text_file, tree,
+    Archive, Edit, Failure, Layout, Pair, RenameEntry, Target, move_all_but, pair, text_file, tree,
 };
 
 use crate::description::{generation, runtime_name};
@@ -30,14 +30,19 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
     Ok(Layout {
         edits,
         archive: Some(Archive { format: "zip".to_owned(), path: String::new() }),
-        deploy: vec![
-            pair("entry-point", "handler"),
-            pair("runtime", runtime_name(&target.runtime.language, &target.runtime.version)),
-            pair("generation", generation(target)),
-            pair("timeout", target.timeout_seconds.to_string()),
-            pair("memory", format!("{}Mi", target.memory_mib)),
-        ],
+        deploy: deploy(target),
     })
+}
+
+/// The options of `gcloud functions deploy`, by their names.
+fn deploy(target: &Target) -> Vec<Pair> {
+    vec![
+        pair("entry-point", "handler"),
+        pair("runtime", runtime_name(&target.runtime.language, &target.runtime.version)),
+        pair("generation", generation(target)),
+        pair("timeout", target.timeout_seconds.to_string()),
+        pair("memory", format!("{}Mi", target.memory_mib)),
+    ]
 }
 
 /// The handler imports the function's own module by this name.
@@ -70,4 +75,49 @@ fn python() -> Result<Vec<Edit>, Failure> {
 
 fn rename(source: &str, destination: &str) -> Edit {
     Edit::Rename(RenameEntry { source: source.to_owned(), destination: destination.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use fnpack_plugin::Runtime;
+
+    use super::*;
+
+    fn deploy_of(deployment: &str, language: &str, version: &str) -> Vec<(String, String)> {
+        let target = Target {
+            benchmark: "010.hello".to_owned(),
+            runtime: Runtime {
+                language: language.to_owned(),
+                version: version.to_owned(),
+                variant: "default".to_owned(),
+            },
+            architecture: "x64".to_owned(),
+            deployment: deployment.to_owned(),
+            modules: Vec::new(),
+            native_dependencies: Vec::new(),
+            timeout_seconds: 42,
+            memory_mib: 256,
+            settings: Vec::new(),
+        };
+        deploy(&target).into_iter().map(|pair| (pair.key, pair.value)).collect()
+    }
+
+    #[test]
+    fn google_is_told_the_entry_point_the_runtime_and_the_generation() {
+        for (deployment, language, version, runtime, generation) in [
+            ("package", "python", "3.11", "python311", "gen2"),
+            ("function-gen2", "nodejs", "24", "nodejs24", "gen2"),
+            ("function-gen1", "nodejs", "20", "nodejs20", "gen1"),
+        ] {
+            let expected = [
+                ("entry-point", "handler"),
+                ("runtime", runtime),
+                ("generation", generation),
+                ("timeout", "42"),
+                ("memory", "256Mi"),
+            ]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()));
+            assert_eq!(deploy_of(deployment, language, version), expected);
+        }
+    }
 }

@@ -73,7 +73,11 @@ class Datastore:
     def run_query(self, request):
         query = request.query
         [kind] = [kind.name for kind in query.kind]
+        # One condition, by itself or as all of a conjunction.
         condition = query.filter.property_filter
+        if query.filter.composite_filter.filters:
+            [only] = query.filter.composite_filter.filters
+            condition = only.property_filter
         if condition.op != types.PropertyFilter.Operator.HAS_ANCESTOR or condition.property.name != "__key__":
             raise Refused("only queries of one ancestor's entities are known")
         ancestor = path(condition.value.key_value)

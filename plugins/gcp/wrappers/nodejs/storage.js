@@ -74,10 +74,9 @@ class storage {
   async downloadStream(bucket, file) {
     const stream = object(bucket, file).createReadStream();
     await new Promise((resolve, reject) => {
-      stream.once('response', resolve);
+      // At the end of an empty object, too. Listening starts the request.
+      stream.once('readable', resolve);
       stream.once('error', reject);
-      // The request is made when someone first wants to read.
-      stream.read(0);
     });
     return stream;
   }
