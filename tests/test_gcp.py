@@ -34,7 +34,6 @@ from support.suite import Suite
 
 TOOLS = PROJECT / ".tools-gcp"
 LANGUAGES = ["python", "nodejs"]
-VERSIONS = {"python": "3.11", "nodejs": "20"}
 PROJECT_ID = "fnpack-tests"
 DATABASE = "carts"
 MISSING = 'add "{}" to "modules"'
@@ -152,7 +151,7 @@ class Function(Server):
 
 
 class Storage:
-    """Cloud Storage: the emulator, behind a server that logs requests and lets a list answer three objects at a time."""
+    """Cloud Storage: the emulator, behind a server that logs requests and answers lists three objects at a time."""
 
     def __init__(self, folder):
         port = free_port()
@@ -332,7 +331,7 @@ def package(tmp_path_factory, downloads):
         if key not in archives:
             # Apart, so that two suites' benchmarks of one name do not meet.
             out = fnpack.out / str(len(archives))
-            archives[key] = build(fnpack, suite, benchmark, language, "--out", out).status_is("built").archive
+            archives[key] = build(fnpack, suite, benchmark, language, "--out", out).archive
         return archives[key]
 
     return package
