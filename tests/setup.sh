@@ -112,6 +112,30 @@ node_packages() {
   remember "$to" "$from/package.json" "$from/package-lock.json"
 }
 
+# What runs functions as Google Cloud Functions does, and the services beside them.
+google() {
+  local gcp=$root/.tools-gcp name
+  mkdir -p "$gcp"
+  for name in python datastore; do
+    local from=$tests/runtimes/gcp-$name/requirements.txt
+    current "$gcp/$name" "$from" && continue
+    say "installing runtimes/gcp-$name"
+    rm -rf "${gcp:?}/$name"
+    "$(find_python)" -m venv --without-pip "$gcp/$name"
+    "$root/.venv/bin/uv" pip install --quiet --python "$gcp/$name/bin/python" -r "$from"
+    remember "$gcp/$name" "$from"
+  done
+  tools=$gcp node_packages gcp-nodejs
+  local storage=$tests/runtimes/gcp-storage/version
+  current "$gcp/storage" "$storage" && return
+  # Without it, the tests that need object storage are skipped.
+  command -v go >/dev/null || { say "Go is not here: no emulator of Cloud Storage"; return 0; }
+  say "compiling an emulator of Cloud Storage (a minute)"
+  rm -rf "$gcp/storage"
+  GOBIN=$gcp/storage go install "github.com/fsouza/fake-gcs-server@$(cat "$storage")"
+  remember "$gcp/storage" "$storage"
+}
+
 engine() {
   if ! "$tests/engine.sh" answers; then
     apt_for docker=docker.io dockerd=docker.io iptables=iptables
@@ -134,6 +158,7 @@ fi
 if [[ ${#missing[@]} -eq 0 ]]; then
   node_packages nodejs
   node_packages nodejs-sdk
+  google
 fi
 [[ -z $with_docker ]] || engine
 

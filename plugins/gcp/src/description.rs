@@ -1,0 +1,108 @@
+//! What Google Cloud Functions (Cloud Run functions) is and can do.
+
+use fnpack_plugin::{
+    BuildImage, Deployment, Description, ImageSource, Limit, Runtime, Subject, Support, Target,
+};
+
+/// What is built when the user names no deployment: a function of the second generation.
+const PACKAGE: &str = "package";
+const GENERATION_1: &str = "function-gen1";
+const GENERATION_2: &str = "function-gen2";
+
+/// A system that Google runs functions on.
+struct Stack {
+    name: &'static str,
+    libc: &'static str,
+    first_generation: bool,
+}
+
+/// Ubuntu 22.04.
+const GOOGLE_22: Stack = Stack { name: "google-22", libc: "glibc-2.35", first_generation: true };
+/// Ubuntu 24.04.
+const GOOGLE_24: Stack = Stack { name: "google-24", libc: "glibc-2.39", first_generation: false };
+
+/// Runtimes and their default stacks of
+/// <https://docs.cloud.google.com/run/docs/runtimes/function-runtimes>; the generations of a stack
+/// are those of <https://docs.cloud.google.com/functions/1stgendocs/concepts/execution-environment>.
+const RUNTIMES: [(&str, &str, &Stack); 8] = [
+    ("python", "3.10", &GOOGLE_22),
+    ("python", "3.11", &GOOGLE_22),
+    ("python", "3.12", &GOOGLE_22),
+    ("python", "3.13", &GOOGLE_22),
+    ("python", "3.14", &GOOGLE_24),
+    ("nodejs", "20", &GOOGLE_22),
+    ("nodejs", "22", &GOOGLE_22),
+    ("nodejs", "24", &GOOGLE_24),
+];
+
+pub fn describe() -> Description {
+    let deployment =
+        |name: &str, limits| Deployment { name: name.to_owned(), image: false, symlinks: false, limits };
+    Description {
+        name: "gcp".to_owned(),
+        title: "Google Cloud Functions".to_owned(),
+        deployments: vec![
+            deployment(PACKAGE, Vec::new()),
+            deployment(GENERATION_2, Vec::new()),
+            deployment(GENERATION_1, first_generation_limits()),
+        ],
+        supports: RUNTIMES
+            .iter()
+            .map(|(language, version, stack)| support(language, version, stack))
+            .collect(),
+        settings: Vec::new(),
+    }
+}
+
+/// The generation that a deployment is for, as `gcloud functions deploy` calls it.
+pub fn generation(target: &Target) -> &'static str {
+    if target.deployment == GENERATION_1 { "gen1" } else { "gen2" }
+}
+
+/// "python311", "nodejs20".
+pub fn runtime_name(language: &str, version: &str) -> String {
+    format!("{language}{}", version.replace('.', ""))
+}
+
+/// Quotas of <https://cloud.google.com/functions/quotas>: the second generation has none for the
+/// size of a deployment.
+fn first_generation_limits() -> Vec<Limit> {
+    let limit = |subject, mebibytes: u32| {
+        Limit {
+        subject,
+        kibibytes: mebibytes << 10,
+        hard: true,
+        note: "the first generation of Cloud Functions refuses it; leave out what the function does not need, or \
+               deploy it as the second generation, which has no such limit"
+            .to_owned(),
+    }
+    };
+    vec![limit(Subject::Archive, 100), limit(Subject::Unpacked, 500)]
+}
+
+fn support(language: &str, version: &str, stack: &Stack) -> Support {
+    // The runtime's own image, with the system's development packages ("-full").
+    let image = format!(
+        "us-central1-docker.pkg.dev/serverless-runtimes/{}-full/runtimes/{}:latest",
+        stack.name,
+        runtime_name(language, version)
+    );
+    let mut deployments = vec![PACKAGE.to_owned(), GENERATION_2.to_owned()];
+    if stack.first_generation {
+        deployments.push(GENERATION_1.to_owned());
+    }
+    Support {
+        runtime: Runtime {
+            language: language.to_owned(),
+            version: version.to_owned(),
+            variant: "default".to_owned(),
+        },
+        architectures: vec!["x64".to_owned()],
+        deployments,
+        build_images: vec![BuildImage {
+            architecture: "x64".to_owned(),
+            source: ImageSource::Reference(image),
+        }],
+        libc: stack.libc.to_owned(),
+    }
+}
