@@ -114,7 +114,7 @@ node_packages() {
 
 # What runs functions as Google Cloud Functions does, and the services beside them.
 google() {
-  local gcp=$root/.tools-gcp name
+  local gcp=$tools/gcp name
   mkdir -p "$gcp"
   for name in python datastore; do
     local from=$tests/runtimes/gcp-$name/requirements.txt
@@ -125,7 +125,7 @@ google() {
     "$root/.venv/bin/uv" pip install --quiet --python "$gcp/$name/bin/python" -r "$from"
     remember "$gcp/$name" "$from"
   done
-  tools=$gcp node_packages gcp-nodejs
+  node_packages gcp-nodejs
   local storage=$tests/runtimes/gcp-storage/version
   current "$gcp/storage" "$storage" && return
   # Without it, the tests that need object storage are skipped.

@@ -32,7 +32,7 @@ from support.places import BENCHMARKS, PROJECT
 from support.processes import wait_for
 from support.suite import Suite
 
-TOOLS = PROJECT / ".tools-gcp"
+TOOLS = PROJECT / ".tools"
 LANGUAGES = ["python", "nodejs"]
 PROJECT_ID = "fnpack-tests"
 DATABASE = "carts"
@@ -100,7 +100,7 @@ class Function(Server):
     def __init__(self, folder, language, environment):
         port = free_port()
         if language == "python":
-            command = [TOOLS / "python/bin/functions-framework", "--host", "127.0.0.1"]
+            command = [TOOLS / "gcp/python/bin/functions-framework", "--host", "127.0.0.1"]
         else:
             command = [shutil.which("node"), TOOLS / "runtime-gcp-nodejs/node_modules/.bin/functions-framework"]
         variables = {
@@ -415,7 +415,7 @@ class TestPackage:
 
     def test_the_syntax_checks_of_googles_buildpacks_pass(self, unpacked):
         for benchmark in ("110.dynamic-html", "120.uploader", "130.crud-api"):
-            check = [TOOLS / "python/bin/python", "-m", "compileall", "-f", "-q", "."]
+            check = [TOOLS / "gcp/python/bin/python", "-m", "compileall", "-f", "-q", "."]
             done = subprocess.run(check, cwd=unpacked(benchmark, "python"), capture_output=True, text=True)
             assert done.returncode == 0, done.stdout + done.stderr
             check = ["node", "--check", "index.js"]
