@@ -13,7 +13,9 @@ use super::session::Session;
 use super::signals::end_on_signals;
 use super::{FAILED, Format};
 use crate::executor::{Cancel, end_abandoned};
-use crate::pipeline::{self, Context, Executors, Job, Outcome, Step, StepState, size};
+use crate::pipeline::{
+    self, Context, Executors, ImageBuilder, ImageFormat, ImageOptions, Job, Outcome, Step, StepState, size,
+};
 use crate::report::{self, Colour, Display, JsonLine, coloured};
 use crate::suite::{ExecutorChoice, Snapshot};
 use crate::target::Target;
@@ -29,6 +31,23 @@ pub struct BuildArguments {
     /// takes docker where an engine answers and has the image or can get it
     #[arg(long, value_enum)]
     executor: Option<ExecutorChoice>,
+    /// Push function images to their registry
+    #[arg(long)]
+    push: bool,
+    /// The repository that function images belong to, such as registry.example/functions
+    /// [default: `repository` of fnpack.toml]
+    #[arg(long, value_name = "REPOSITORY")]
+    registry: Option<String>,
+    /// Who makes function images [default: direct for what is pushed, else an engine where one
+    /// answers]
+    #[arg(long, value_enum)]
+    image_builder: Option<ImageBuilder>,
+    /// Write function images to the output folder, in this form
+    #[arg(long, value_enum, conflicts_with = "push")]
+    image_format: Option<ImageFormat>,
+    /// Take the tag from another image that has it in the registry
+    #[arg(long)]
+    overwrite: bool,
     /// How many targets are built at once [default: one for each processor]
     #[arg(long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
@@ -46,6 +65,18 @@ pub struct BuildArguments {
     explain: bool,
 }
 
+impl BuildArguments {
+    fn images(&self) -> ImageOptions {
+        ImageOptions {
+            builder: self.image_builder,
+            push: self.push,
+            repository: self.registry.clone(),
+            overwrite: self.overwrite,
+            format: self.image_format,
+        }
+    }
+}
+
 pub fn run(arguments: &BuildArguments) -> Result<ExitCode> {
     let cancel = Cancel::default();
     let signal = end_on_signals(&cancel)?;
@@ -61,6 +92,7 @@ pub fn run(arguments: &BuildArguments) -> Result<ExitCode> {
     let at_once = jobs.min(selection.jobs.len()).max(1);
     let executors = Executors::new(choice, &session.store, &session.settings.docker, cancel.clone());
     let display = report::display(selection.jobs.len());
+    let images = arguments.images();
     let context = Context {
         store: &session.store,
         settings: &session.settings,
@@ -69,6 +101,7 @@ pub fn run(arguments: &BuildArguments) -> Result<ExitCode> {
         cancel: cancel.clone(),
         out: std::path::absolute(&out).with_context(|| format!("--out {}", out.display()))?,
         force: arguments.force,
+        images: &images,
         threads: (jobs / at_once).max(1),
     };
     end_abandoned(&session.store);
@@ -181,14 +214,20 @@ impl Work<'_> {
     fn finished(&self, target: &Target, outcome: &Outcome) {
         let (word, colour) = if outcome.cached { ("cached", Colour::Blue) } else { ("built", Colour::Green) };
         let artifact = &outcome.artifact;
-        let mut line = format!(
-            "{} {target}: {} ({}, {} unpacked) in {:.3} s",
-            coloured(word, colour),
-            shown_path(&artifact.path),
-            artifact.shown_size(),
-            size(artifact.archive.unpacked_bytes),
-            outcome.time.as_secs_f64(),
-        );
+        let mut made = Vec::new();
+        if let Some(archive) = &artifact.archive {
+            let unpacked = size(archive.archive.unpacked_bytes);
+            made.push(format!(
+                "{} ({}, {unpacked} unpacked)",
+                shown_path(&archive.path),
+                archive.shown_size()
+            ));
+        }
+        if let Some(image) = &artifact.image {
+            made.push(format!("image {} {} ({})", image.name, image.digest, image.place));
+        }
+        let (word, made, time) = (coloured(word, colour), made.join(", "), outcome.time.as_secs_f64());
+        let mut line = format!("{word} {target}: {made} in {time:.3} s");
         if !outcome.cached {
             line.push_str(&format!(", packages by {}", outcome.place));
             let deploy: Vec<_> =

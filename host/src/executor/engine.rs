@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bollard::Docker;
 use bollard::errors::Error;
-use bollard::query_parameters::CreateImageOptions;
+use bollard::query_parameters::{CreateImageOptions, RemoveImageOptions};
 use futures_util::StreamExt;
 
 use super::{Cancel, ExecutionError};
@@ -62,6 +62,20 @@ impl Engine {
     /// Asks the engine anew when an image is asked for next.
     pub fn forget(&self, image: &str) {
         self.images.lock().expect("no panic while held").remove(image);
+    }
+
+    /// How many bytes an image has, unpacked, with its base.
+    pub fn image_size(&self, image: &str) -> Result<u64, ExecutionError> {
+        let found = self.talk(async |docker| answer(docker.inspect_image(image)).await)?;
+        Ok(found.size.unwrap_or_default().max(0) as u64)
+    }
+
+    /// Takes an image's name away, and the image where it was its last.
+    pub fn remove_image(&self, image: &str) -> Result<(), ExecutionError> {
+        self.forget(image);
+        self.talk(async |docker| {
+            answer(docker.remove_image(image, None::<RemoveImageOptions>, None)).await.map(|_| ())
+        })
     }
 
     /// Has the engine get an image from its registry; gives the digest by which it knows it then.

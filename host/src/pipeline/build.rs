@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 
 use super::data::add_data;
+use super::deliver::deliver_image;
+use super::image::plan_image;
 use super::install::install;
-use super::package::package_code;
+use super::package::{arrange, package_code};
 use super::packages::add_packages;
 use super::place::Chosen;
 use super::prepare::prepare;
-use super::query::{missing, query};
-use super::record::{Artifact, Step, StepState};
+use super::query::{keep, missing, query};
+use super::record::{Artifact, ImageRecord, Step, StepState};
 use super::sources::{Sources, choose};
 use super::wrappers::add_wrappers;
 use super::{Context, Inputs, Job};
@@ -43,30 +45,41 @@ pub struct Outcome {
 pub fn build(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<Outcome> {
     let start = Instant::now();
     let question = Question::of(context, job, snapshot, true)?;
-    let outcome = |artifact, cached, reasons, warnings| Outcome {
-        artifact,
-        cached,
-        reasons,
-        warnings,
-        place: question.chosen.to_string(),
-        time: start.elapsed(),
+    let key = &question.key;
+    let mut made = false;
+    let known = query(context, job, key, &question.inputs)?;
+    let (mut artifact, image, warnings) = match known.artifact {
+        Some((artifact, warnings)) => (artifact, known.image, warnings),
+        None => {
+            // Of many processes that build the same, one does; the others then find it.
+            let waiting = || context.progress.step(&job.target, "waiting for another build of the same");
+            let _lock = context.store.lock_work(&key.hex(), waiting)?;
+            let again = query(context, job, key, &question.inputs)?;
+            match again.artifact.filter(|_| !context.force) {
+                Some((artifact, warnings)) => (artifact, again.image, warnings),
+                None => {
+                    made = true;
+                    Run::new(context, job, &question).steps_until_whole(snapshot)?
+                }
+            }
+        }
     };
-    let known = query(context, job, &question.key, &question.inputs)?;
-    if let Some((artifact, warnings)) = known.artifact {
-        return Ok(outcome(artifact, true, Vec::new(), warnings));
+    let mut reasons = if made { known.reasons } else { Vec::new() };
+    if let Some(image) = image {
+        let (delivered, new) = deliver_image(context, job, key, &image)?;
+        if new && !made {
+            reasons.push("the image is not in its place".to_owned());
+        }
+        made |= new;
+        artifact.image = Some(delivered);
     }
-    // Of many processes that build the same, one does; the others then find it.
-    let waiting = || context.progress.step(&job.target, "waiting for another build of the same");
-    let _lock = context.store.lock_work(&question.key.hex(), waiting)?;
-    if let (Some((artifact, warnings)), false) =
-        (query(context, job, &question.key, &question.inputs)?.artifact, context.force)
-    {
-        return Ok(outcome(artifact, true, Vec::new(), warnings));
-    }
-    let run = Run::new(context, job, &question);
-    let (artifact, warnings) = run.steps_until_whole(snapshot)?;
-    Ok(outcome(artifact, false, known.reasons, warnings))
+    let (place, time) = (question.chosen.to_string(), start.elapsed());
+    Ok(Outcome { artifact, cached: !made, reasons, warnings, place, time })
 }
+
+/// What a build made: its artifact, the image that is still to be delivered, and what the user
+/// should know.
+pub(super) type Built = (Artifact, Option<ImageRecord>, Vec<String>);
 
 /// What a build is asked for, and its key.
 struct Question {
@@ -134,7 +147,7 @@ impl<'a> Run<'a> {
     }
 
     /// Runs through the steps, and again where a blob was lost or damaged: then its maker runs.
-    fn steps_until_whole(&self, snapshot: &Snapshot) -> Result<(Artifact, Vec<String>)> {
+    fn steps_until_whole(&self, snapshot: &Snapshot) -> Result<Built> {
         let mut lost = BTreeSet::new();
         loop {
             match self.steps(snapshot) {
@@ -150,9 +163,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn steps(&self, snapshot: &Snapshot) -> Result<(Artifact, Vec<String>)> {
+    fn steps(&self, snapshot: &Snapshot) -> Result<Built> {
         let tree = self.install_tree(snapshot)?;
-        package_code(self, tree, &self.question.key, &self.question.inputs)
+        let (arranged, layout) = arrange(self, tree)?;
+        let archive = package_code(self, &arranged, &layout)?;
+        let image = plan_image(self, &arranged)?;
+        let artifact = Artifact { archive, image: None, deploy: layout.deploy };
+        keep(self, &self.question.key, &self.question.inputs, artifact, image)
     }
 
     /// Keeps something that the user should know.

@@ -8,7 +8,7 @@ use crate::store::Store;
 use crate::suite::{Benchmark, BenchmarkConfig, Settings};
 use crate::target::Target;
 
-use super::Executors;
+use super::{Executors, ImageOptions};
 
 /// What all builds of a command share.
 pub struct Context<'a> {
@@ -26,6 +26,8 @@ pub struct Context<'a> {
     pub out: PathBuf,
     /// Whether to do everything anew.
     pub force: bool,
+    /// What becomes of function images.
+    pub images: &'a ImageOptions,
     /// How many threads one archive may use.
     pub threads: usize,
 }
@@ -63,6 +65,12 @@ impl Job {
             architecture: self.target.architecture,
             libc: self.support.libc,
         }
+    }
+
+    /// The base of the function image, where the settings name one.
+    pub fn base_image<'s>(&self, settings: &'s Settings) -> Option<&'s str> {
+        let set = settings.platform.get(&self.target.platform)?;
+        set.base_images.get(&self.target.runtime_name()).map(String::as_str)
     }
 
     /// The target in the words of the plugin contract.

@@ -7,8 +7,8 @@ use super::build_image::{BuildImage, ImageOrigin};
 use super::place::{Chosen, host_place};
 use super::{Context, Job};
 use crate::executor::{
-    Cancel, DockerExecutor, DockerSettings, Environment, ExecutionError, Executor, HostExecutor, Lent,
-    tool_version,
+    Cancel, DockerExecutor, DockerSettings, Engine, Environment, ExecutionError, Executor, HostExecutor,
+    Lent, tool_version,
 };
 use crate::language::Language;
 use crate::store::Store;
@@ -59,6 +59,11 @@ impl<'a> Executors<'a> {
             found.insert((*tool).to_owned(), version.unwrap_or_else(|| "absent".to_owned()));
         }
         Ok(Environment::Host { tools: found })
+    }
+
+    /// The engine, where one answers.
+    pub fn engine(&self) -> Result<&Engine, &str> {
+        self.docker().map(DockerExecutor::engine)
     }
 
     pub(super) fn docker(&self) -> Result<&DockerExecutor, &str> {

@@ -8,7 +8,7 @@ use super::{Context, Job};
 use crate::tree::{Digest, FileEntry, Node, Tree};
 
 /// Goes up when fnpack itself makes something else of the same inputs.
-const RECIPE: &str = "1";
+const RECIPE: &str = "2";
 
 /// Everything that can change a build's output, each under a name that a user understands. The
 /// key of a build is the digest of this list; the reasons for a rebuild are the difference of two.
@@ -38,6 +38,9 @@ impl Inputs {
         inputs.set("plugin", &job.plugin.digest().hex());
         for (name, value) in chosen.inputs() {
             inputs.set(&name, &value);
+        }
+        if let Some(base) = job.base_image(context.settings) {
+            inputs.set("base image", base);
         }
         for (name, value) in context.settings.indexes.inputs() {
             inputs.set(&format!("setting indexes.{name}"), &value);

@@ -5,25 +5,19 @@ use anyhow::{Context as _, Result, bail};
 
 use super::build::Run;
 use super::limits::{self, size};
-use super::query::{remember, target_key};
-use super::record::{ArchiveRecord, Artifact, BuildRecord};
+use super::record::{ArchiveArtifact, ArchiveRecord};
 use super::sources::child;
-use super::{Context, Inputs, Job};
+use super::{Context, Job};
 use crate::archive;
-use crate::platform::{ArchiveFormat, Subject, apply_edits};
-use crate::store::{RecordKind, remove_stale_temporaries};
+use crate::platform::{ArchiveFormat, Layout, Subject, apply_edits};
+use crate::store::remove_stale_temporaries;
 use crate::tree::{Digest, Node, RelPath, Tree};
 
 /// Files that serve the install and are no part of the package.
 const INSTALL_ONLY: [&str; 2] = [".npmrc", ".mvn"];
 
-/// Brings the tree into the platform's layout and writes the archive; then records the build.
-pub fn package_code(
-    run: &Run,
-    mut tree: Tree,
-    key: &Digest,
-    inputs: &Inputs,
-) -> Result<(Artifact, Vec<String>)> {
+/// The tree in the platform's layout, and what the plugin says of it.
+pub fn arrange(run: &Run, mut tree: Tree) -> Result<(Tree, Layout)> {
     let (context, job) = (run.context, run.job);
     context.cancel.check()?;
     run.step("package code");
@@ -32,15 +26,24 @@ pub fn package_code(
     }
     let layout = job.plugin.arrange(context.store, &run.plugin_target, &tree)?;
     let arranged = apply_edits(context.store, &job.plugin, tree, &layout.edits)?;
-    let Some(wanted) = layout.archive else {
-        bail!(
-            "{} makes no archive of this deployment, and images are not built yet",
-            job.plugin.description().title
-        );
-    };
+    Ok((arranged, layout))
+}
+
+/// Writes the archive that the layout wants, if it wants one.
+pub fn package_code(run: &Run, arranged: &Tree, layout: &Layout) -> Result<Option<ArchiveArtifact>> {
+    let (context, job) = (run.context, run.job);
     let deployment = job.plugin.description().deployment(&job.target.deployment);
+    let Some(wanted) = &layout.archive else {
+        if !deployment.image {
+            bail!(
+                "{} makes neither an archive nor an image of this deployment",
+                job.plugin.description().title
+            );
+        }
+        return Ok(None);
+    };
     let arranged = match deployment.symlinks {
-        true => arranged.check_links().map(|()| arranged),
+        true => arranged.check_links().map(|()| arranged.clone()),
         false => arranged.resolve_links(),
     };
     let tree = contents(&arranged.context("in the package")?, &wanted.format, &wanted.path)?;
@@ -56,19 +59,9 @@ pub fn package_code(
         let _ = std::fs::remove_file(&path);
         return Err(error);
     }
-
-    let archive = ArchiveRecord { format: format.to_owned(), name, digest, unpacked_bytes };
-    let record = BuildRecord {
-        inputs: inputs.clone(),
-        tree: context.store.put_tree(&tree)?,
-        archive: archive.clone(),
-        deploy: layout.deploy.clone(),
-        warnings: run.warnings(),
-    };
-    let artifact = Artifact { path, archive, deploy: layout.deploy };
-    context.store.put_record(RecordKind::Build, key, &record)?;
-    remember(context, &target_key(context, job), key, &artifact)?;
-    Ok((artifact, record.warnings))
+    let tree = context.store.put_tree(&tree)?;
+    let archive = ArchiveRecord { format: format.to_owned(), name, digest, unpacked_bytes, tree };
+    Ok(Some(ArchiveArtifact { path, archive }))
 }
 
 /// What of the arranged tree goes into the archive; for a lone file a tree of that file.
@@ -121,7 +114,7 @@ pub fn write(context: &Context, job: &Job, format: &str, tree: &Tree, path: &Pat
 }
 
 /// Whether an artifact in its place is what was recorded, looking at its bytes.
-pub fn is_whole(artifact: &Artifact) -> Result<bool> {
+pub fn is_whole(artifact: &ArchiveArtifact) -> Result<bool> {
     if artifact.archive.format == "directory" {
         return Ok(
             archive::directory_digest(&artifact.path).is_ok_and(|found| found == artifact.archive.digest)
@@ -132,7 +125,7 @@ pub fn is_whole(artifact: &Artifact) -> Result<bool> {
 }
 
 /// Makes warnings of the soft limits that are passed; a hard one is an error.
-fn refuse(run: &Run, passed: Vec<limits::Passed>) -> Result<()> {
+pub(super) fn refuse(run: &Run, passed: Vec<limits::Passed>) -> Result<()> {
     if let Some(hard) = passed.iter().find(|passed| passed.hard) {
         bail!("{}", hard.text);
     }
@@ -140,8 +133,8 @@ fn refuse(run: &Run, passed: Vec<limits::Passed>) -> Result<()> {
     Ok(())
 }
 
-impl Artifact {
-    /// The size of the archive, for people.
+impl ArchiveArtifact {
+    /// Its size, for people.
     pub fn shown_size(&self) -> String {
         size(self.archive.digest.size())
     }

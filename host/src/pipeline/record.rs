@@ -3,18 +3,39 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Inputs;
+use crate::image::Plan;
 use crate::store::Fingerprint;
 use crate::tree::Digest;
 
-/// A finished artifact.
+/// A finished artifact: an archive, an image, or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
-    /// The archive, or the directory.
+    /// In its place.
+    pub archive: Option<ArchiveArtifact>,
+    /// In its place, once it was delivered there.
+    pub image: Option<ImageArtifact>,
+    /// What to tell the platform on deployment.
+    pub deploy: Vec<(String, String)>,
+}
+
+/// An archive in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchiveArtifact {
+    /// The file, or the directory.
     pub path: PathBuf,
     /// What it is.
     pub archive: ArchiveRecord,
-    /// What to tell the platform on deployment.
-    pub deploy: Vec<(String, String)>,
+}
+
+/// A function image in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageArtifact {
+    /// As one asks for it there.
+    pub name: String,
+    /// Of its manifest; in an engine, of its configuration.
+    pub digest: String,
+    /// Where it is and who built it, for people.
+    pub place: String,
 }
 
 /// What an archive is, wherever it lies.
@@ -28,18 +49,30 @@ pub struct ArchiveRecord {
     pub digest: Digest,
     /// The bytes of all files in it.
     pub unpacked_bytes: u64,
+    /// What is in it; a blob that `Store::put_tree` made.
+    pub tree: Digest,
 }
 
 /// A finished build, kept under the key of its inputs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct BuildRecord {
     pub inputs: Inputs,
-    /// What is in the archive; a blob that `Store::put_tree` made.
-    pub tree: Digest,
-    pub archive: ArchiveRecord,
+    pub archive: Option<ArchiveRecord>,
+    pub image: Option<ImageRecord>,
+    /// What is in the archive and in the image's layers; blobs that `Store::put_tree` made.
+    pub trees: Vec<Digest>,
     pub deploy: Vec<(String, String)>,
     /// What the user was told, to be told again.
     pub warnings: Vec<String>,
+}
+
+/// A function image, wherever it is put.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageRecord {
+    /// Its tag.
+    pub tag: String,
+    /// How it is made.
+    pub plan: Plan,
 }
 
 /// The last build of a target in an output folder.

@@ -58,15 +58,17 @@ impl JsonLine {
     /// For a target that was built, or found.
     pub fn finished(target: &Target, outcome: &Outcome) -> Self {
         let status = if outcome.cached { "cached" } else { "built" };
-        let artifact = &outcome.artifact;
-        let archive = Archive {
-            path: artifact.path.to_string_lossy().into_owned(),
-            bytes: artifact.archive.digest.size(),
-            unpacked_bytes: artifact.archive.unpacked_bytes,
-            sha256: artifact.archive.digest.hex(),
-        };
+        let archive = outcome.artifact.archive.as_ref().map(|archive| Archive {
+            path: archive.path.to_string_lossy().into_owned(),
+            bytes: archive.archive.digest.size(),
+            unpacked_bytes: archive.archive.unpacked_bytes,
+            sha256: archive.archive.digest.hex(),
+        });
+        let image = outcome.artifact.image.as_ref();
+        let image = image.map(|image| Image { name: image.name.clone(), digest: image.digest.clone() });
         Self {
-            archive: Some(archive),
+            archive,
+            image,
             reasons: outcome.reasons.clone(),
             ..Self::of(target, status, outcome.time.as_secs_f64())
         }

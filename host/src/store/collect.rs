@@ -14,7 +14,7 @@ use crate::tree::{Digest, Node, Tree};
 const PARTS: [(&str, &[&str]); 6] = [
     ("blobs", &["blobs"]),
     ("deflated forms", &["deflated"]),
-    ("records", &["actions", "builds", "targets", "descriptions", "tools", "stat"]),
+    ("records", &["actions", "builds", "targets", "descriptions", "images", "tools", "stat"]),
     ("compiled plugins", &["plugins"]),
     ("installers' downloads", &["downloads"]),
     ("work in progress and logs", &["scratch", "logs", "locks"]),
@@ -86,7 +86,9 @@ impl Store {
         let before = self.total();
         self.remove_stale_scratch()?;
         let oldest = SystemTime::now().checked_sub(policy.max_age).unwrap_or(SystemTime::UNIX_EPOCH);
-        for folder in ["stat", "descriptions", "tools", "plugins", "logs", "locks", "targets", "downloads"] {
+        for folder in
+            ["stat", "descriptions", "images", "tools", "plugins", "logs", "locks", "targets", "downloads"]
+        {
             // Locks: nobody holds one while the store is open alone.
             let all = folder == "locks";
             remove_files(&self.root().join(folder), &|_, used| all || used < oldest)?;
@@ -187,11 +189,10 @@ impl Store {
         for (folder, path, used) in files {
             let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
             let trees: Option<Vec<Digest>> = match folder {
-                // Of a build's record the store knows no more than that it names its tree.
+                // Of a build's record the store knows no more than that it names its trees.
                 "builds" => serde_json::from_slice::<serde_json::Value>(&bytes)
                     .ok()
-                    .and_then(|record| record.get("tree")?.as_str()?.parse().ok())
-                    .map(|tree| vec![tree]),
+                    .and_then(|mut record| serde_json::from_value(record.get_mut("trees")?.take()).ok()),
                 _ => ActionResultMessage::decode(bytes.as_slice()).ok().and_then(|result| {
                     let trees = result.output_directories.iter();
                     trees.map(|directory| Digest::try_from(directory.tree_digest.as_ref()?).ok()).collect()
@@ -269,7 +270,7 @@ mod tests {
         let file = FileEntry { digest: store.write(contents.as_bytes()).unwrap(), executable: false };
         let tree = Tree::empty().with(&RelPath::new("file").unwrap(), Node::File(file)).unwrap();
         let key = Digest::of(name.as_bytes());
-        let record = serde_json::json!({ "tree": store.put_tree(&tree).unwrap() });
+        let record = serde_json::json!({ "trees": [store.put_tree(&tree).unwrap()] });
         store.put_record(RecordKind::Build, &key, &record).unwrap();
         let used = SystemTime::now() - Duration::from_secs(days * 24 * 3600);
         let file = fs::File::options().append(true).open(store.record_path(RecordKind::Build, &key)).unwrap();

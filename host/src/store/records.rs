@@ -18,6 +18,8 @@ pub enum RecordKind {
     Target,
     /// What a plugin answered about itself, by the plugin's digest.
     Plugin,
+    /// An image that was delivered, by the digest of its build and its place.
+    Image,
     /// What a tool said its version is, by the digest of the tool's path.
     Tool,
 }
@@ -28,6 +30,7 @@ impl RecordKind {
             Self::Build => "builds",
             Self::Target => "targets",
             Self::Plugin => "descriptions",
+            Self::Image => "images",
             Self::Tool => "tools",
         }
     }

@@ -42,6 +42,8 @@ pub struct Settings {
     pub docker: DockerSettings,
     /// Where packages come from.
     pub indexes: Indexes,
+    /// Where function images go.
+    pub registry: RegistrySettings,
     /// What `fnpack cache gc` keeps.
     pub cache: CacheSettings,
 }
@@ -95,6 +97,10 @@ pub struct PlatformSettings {
     /// Build images by "LANGUAGE-VERSION-ARCHITECTURE" (or with "-VARIANT" after the version),
     /// instead of the plugin's.
     pub build_images: BTreeMap<String, BuildImageSetting>,
+    /// Bases of function images by the same names, instead of the plugin's.
+    pub base_images: BTreeMap<String, String>,
+    /// Where function images are pushed to: `registry.example/path`.
+    pub repository: Option<String>,
     /// The plugin's own settings.
     #[serde(flatten, deserialize_with = "texts")]
     pub own: BTreeMap<String, String>,
@@ -126,6 +132,16 @@ fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, 
         _ => Err(D::Error::custom(format!("`{key}` must be a text"))),
     };
     values.into_iter().map(text).collect()
+}
+
+/// Where function images go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct RegistrySettings {
+    /// For platforms that name none: `registry.example/path`.
+    pub repository: Option<String>,
+    /// Registries, as `host:port`, that are spoken to without encryption.
+    pub insecure: Vec<String>,
 }
 
 /// What `fnpack cache gc` keeps.

@@ -85,7 +85,7 @@ pub fn describe() -> Description {
 fn deployment(name: &str) -> Deployment {
     Deployment {
         name: name.to_owned(),
-        image: false,
+        image: name == CONTAINER,
         symlinks: false,
         limits: vec![
             Limit {

@@ -1,7 +1,5 @@
 //! The function image: OpenWhisk's runtime with the function and its dependencies in /function,
 //! where the main handler of the zip finds them.
-//!
-//! The deployment `container` does not say that it has an image as long as fnpack builds none.
 
 use fnpack_plugin::{Failure, ImagePlan, Layer, Target, pair};
 

@@ -1,0 +1,181 @@
+//! The builder that has an engine do it: a Dockerfile and its context, as any `docker build` takes
+//! them.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use super::plan::Plan;
+use crate::archive::{ArchiveError, write_tar};
+use crate::executor::{BuildError, Engine, ExecutionError, ImageBuild};
+use crate::language::Architecture;
+use crate::store::{Store, StoreError};
+use crate::tree::{FileEntry, Node, RelPath, Tree, TreeError};
+
+/// Why an engine built no image.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineBuildError {
+    /// The engine, or an instruction of the Dockerfile.
+    #[error("{0}")]
+    Engine(#[from] ExecutionError),
+    /// The context.
+    #[error("cannot send the image's files to the engine: {0}")]
+    Context(#[from] ArchiveError),
+    /// The cache.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// Two of the plan's files exclude each other.
+    #[error("{0}")]
+    Tree(#[from] TreeError),
+    /// Commands cannot be run on a processor that the engine neither has nor emulates.
+    #[error(
+        "the image runs commands on {wanted}, and this machine has {own} and no emulation of {wanted}: install it \
+         (the package qemu-user-static, or `docker run --privileged tonistiigi/binfmt --install {wanted}`), or build \
+         on such a machine"
+    )]
+    NoEmulation {
+        /// The image's processor.
+        wanted: Architecture,
+        /// The engine's.
+        own: String,
+    },
+}
+
+/// Has an engine build an image under a name; gives the digest by which the engine knows it.
+pub fn build_in_engine(
+    store: &Store,
+    engine: &Engine,
+    plan: &Plan,
+    name: &str,
+    network: &str,
+    said: &mut dyn FnMut(&str),
+) -> Result<String, EngineBuildError> {
+    check_emulation(engine, plan)?;
+    let context = context(store, plan)?;
+    let platform = format!("linux/{}", docker_name(plan.architecture));
+    let image = ImageBuild { tag: name, platform: Some(&platform), labels: HashMap::new(), network };
+    let write =
+        |mut writer: &mut dyn std::io::Write| write_tar(store, &context, &RelPath::root(), &mut writer);
+    engine.build(&image, write, said).map_err(|error| match error {
+        BuildError::Context(error) => error.into(),
+        BuildError::Engine(error) => error.into(),
+    })
+}
+
+/// The folder that `docker build` takes: the Dockerfile, and a folder for each layer.
+pub fn context(store: &Store, plan: &Plan) -> Result<Tree, EngineBuildError> {
+    let mut context = Tree::empty();
+    let digest = store.write(dockerfile(plan).as_bytes())?;
+    let path = |name: &str| RelPath::new(name).expect("one name is a path");
+    context.insert(&path("Dockerfile"), Node::File(FileEntry { digest, executable: false }))?;
+    for (number, layer) in plan.layers.iter().enumerate() {
+        context.insert(&path(&layer_folder(number)), Node::Directory(store.tree(&layer.tree)?))?;
+    }
+    Ok(context)
+}
+
+fn layer_folder(number: usize) -> String {
+    format!("layer-{}", number + 1)
+}
+
+/// As Docker writes a processor.
+pub fn docker_name(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::X64 => "amd64",
+        Architecture::Arm64 => "arm64",
+    }
+}
+
+/// Instructions of <https://docs.docker.com/reference/dockerfile/>; lists and texts in their JSON
+/// form, in which nothing is expanded.
+fn dockerfile(plan: &Plan) -> String {
+    let list = |words: &[String]| serde_json::to_string(words).expect("a list of texts");
+    let mut text = format!("FROM {}\n", plan.base);
+    for command in &plan.run {
+        let _ = writeln!(text, "RUN {}", list(&["/bin/sh".to_owned(), "-c".to_owned(), command.clone()]));
+    }
+    for (number, layer) in plan.layers.iter().enumerate() {
+        let places =
+            [format!("{}/", layer_folder(number)), format!("{}/", layer.directory.trim_end_matches('/'))];
+        let _ = writeln!(text, "COPY {}", list(&places));
+    }
+    for (name, value) in &plan.environment {
+        let _ = writeln!(text, "ENV {name}={}", quoted(value));
+    }
+    for (name, value) in &plan.labels {
+        let _ = writeln!(text, "LABEL {}={}", quoted(name), quoted(value));
+    }
+    if let Some(directory) = &plan.working_directory {
+        let _ = writeln!(text, "WORKDIR {directory}");
+    }
+    if let Some(user) = &plan.user {
+        let _ = writeln!(text, "USER {user}");
+    }
+    if !plan.entrypoint.is_empty() {
+        let _ = writeln!(text, "ENTRYPOINT {}", list(&plan.entrypoint));
+    }
+    if !plan.command.is_empty() {
+        let _ = writeln!(text, "CMD {}", list(&plan.command));
+    }
+    text
+}
+
+/// A text in which the Dockerfile's parser expands nothing.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in text.chars() {
+        if matches!(character, '"' | '\\' | '$') {
+            quoted.push('\\');
+        }
+        quoted.push(character);
+    }
+    quoted + "\""
+}
+
+/// Files alone can be put into an image of any processor.
+fn check_emulation(engine: &Engine, plan: &Plan) -> Result<(), EngineBuildError> {
+    let own = Architecture::of_machine(engine.machine());
+    if plan.run.is_empty() || own == Some(plan.architecture) {
+        return Ok(());
+    }
+    let handler = format!("/proc/sys/fs/binfmt_misc/qemu-{}", plan.architecture.machine());
+    if std::path::Path::new(&handler).exists() {
+        return Ok(());
+    }
+    Err(EngineBuildError::NoEmulation { wanted: plan.architecture, own: engine.machine().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::plan::PlannedLayer;
+    use crate::tree::Digest;
+
+    #[test]
+    fn a_dockerfile_says_what_the_plan_says_and_expands_nothing() {
+        let layer = |directory: &str| PlannedLayer { directory: directory.into(), tree: Digest::of(b"") };
+        let plan = Plan {
+            base: "base:1".into(),
+            architecture: Architecture::X64,
+            run: vec!["apt-get update && echo \"$HOME\"".into()],
+            layers: vec![layer("/function"), layer("/var/task/")],
+            environment: vec![("GREETING".into(), "say \"$HI\" \\o/".into())],
+            labels: vec![("a.b".into(), "c d".into())],
+            working_directory: Some("/var/task".into()),
+            user: Some("1000:1000".into()),
+            entrypoint: vec!["/run".into(), "it".into()],
+            command: vec!["a b".into()],
+        };
+        let expected = r#"FROM base:1
+RUN ["/bin/sh","-c","apt-get update && echo \"$HOME\""]
+COPY ["layer-1/","/function/"]
+COPY ["layer-2/","/var/task/"]
+ENV GREETING="say \"\$HI\" \\o/"
+LABEL "a.b"="c d"
+WORKDIR /var/task
+USER 1000:1000
+ENTRYPOINT ["/run","it"]
+CMD ["a b"]
+"#;
+        assert_eq!(dockerfile(&plan), expected);
+    }
+}

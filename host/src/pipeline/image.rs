@@ -1,0 +1,59 @@
+use anyhow::{Context as _, Result};
+
+use super::build::Run;
+use super::record::ImageRecord;
+use crate::image::{Plan, PlannedLayer};
+use crate::platform::{Layer, LayerPath};
+use crate::tree::{RelPath, Tree};
+
+/// Asks the plugin how the function image is made of the arranged tree, and keeps what goes into
+/// it; none for a deployment without an image. Dependencies are in it as they were installed: no
+/// image build installs anything again.
+pub fn plan_image(run: &Run, arranged: &Tree) -> Result<Option<ImageRecord>> {
+    let (context, job) = (run.context, run.job);
+    if !job.plugin.description().deployment(&job.target.deployment).image {
+        return Ok(None);
+    }
+    run.step("plan image");
+    arranged.check_links().context("in the image")?;
+    let answer = job.plugin.plan_image(context.store, &run.plugin_target, arranged)?;
+    let tag = job.plugin.name_image(&run.plugin_target)?;
+    let mut layers = Vec::new();
+    for layer in answer.layers {
+        let tree = contents(arranged, &layer)
+            .with_context(|| format!("the layer for {} of the plugin's image plan", layer.directory))?;
+        layers.push(PlannedLayer { directory: layer.directory, tree: context.store.put_tree(&tree)? });
+    }
+    let plan = Plan {
+        base: job.base_image(context.settings).map_or(answer.base, str::to_owned),
+        architecture: job.target.architecture,
+        run: answer.run,
+        layers,
+        environment: answer.environment,
+        labels: answer.labels,
+        working_directory: answer.working_directory,
+        user: answer.user,
+        entrypoint: answer.entrypoint,
+        command: answer.command,
+    };
+    Ok(Some(ImageRecord { tag, plan }))
+}
+
+/// The files of a layer, as they lie below its directory.
+fn contents(arranged: &Tree, layer: &Layer) -> Result<Tree> {
+    let mut tree = Tree::empty();
+    for path in &layer.paths {
+        match path {
+            LayerPath::Everything(directory) => {
+                let all = arranged.directory(directory);
+                tree = tree.overlay(all.with_context(|| format!("`{directory}` is no directory"))?);
+            }
+            LayerPath::Entry(path) => {
+                let node = arranged.get(path).with_context(|| format!("there is no `{path}`"))?;
+                let name = path.name().context("the root has no name")?.clone();
+                tree = tree.overlay(&Tree::empty().with(&RelPath::root().child(name), node.clone())?);
+            }
+        }
+    }
+    Ok(tree)
+}

@@ -1,0 +1,161 @@
+use std::fmt;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+
+use super::record::ImageRecord;
+use super::{Context, Job};
+
+/// Who makes function images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageBuilder {
+    /// A Docker engine, from a Dockerfile
+    Engine,
+    /// fnpack itself, without an engine
+    Direct,
+}
+
+/// In which form an image is written that goes neither into an engine nor to a registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageFormat {
+    /// A folder in the layout of the OCI image specification
+    Oci,
+    /// An archive for `docker load`
+    DockerArchive,
+}
+
+/// What a user wants done with function images.
+#[derive(Clone, Debug, Default)]
+pub struct ImageOptions {
+    /// None for whichever fits.
+    pub builder: Option<ImageBuilder>,
+    /// Whether images go to a registry.
+    pub push: bool,
+    /// Where to, instead of what the settings say: `registry.example/path`.
+    pub repository: Option<String>,
+    /// Whether a tag that another image has is taken from it.
+    pub overwrite: bool,
+    /// None for the engine, where one answers, else for a folder.
+    pub format: Option<ImageFormat>,
+}
+
+/// Where an image belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImagePlace {
+    /// In the engine, under a name.
+    Engine {
+        /// The name.
+        name: String,
+    },
+    /// In a registry, under a name.
+    Registry {
+        /// The name.
+        name: String,
+        /// Who makes it.
+        builder: ImageBuilder,
+    },
+    /// In the output folder.
+    Folder {
+        /// Its name where it is loaded.
+        name: String,
+        /// In which form.
+        format: ImageFormat,
+        /// The folder or file.
+        path: PathBuf,
+    },
+}
+
+impl fmt::Display for ImagePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Engine { .. } => f.write_str("in the engine"),
+            Self::Registry { builder: ImageBuilder::Direct, .. } => {
+                f.write_str("pushed, by the direct builder")
+            }
+            Self::Registry { builder: ImageBuilder::Engine, .. } => f.write_str("pushed, by the engine"),
+            Self::Folder { format: ImageFormat::Oci, path, .. } => {
+                write!(f, "an OCI layout in {}, by the direct builder", path.display())
+            }
+            Self::Folder { format: ImageFormat::DockerArchive, path, .. } => {
+                write!(f, "for `docker load`, {}, by the direct builder", path.display())
+            }
+        }
+    }
+}
+
+/// The repository of images that are not meant for a registry.
+const LOCAL_REPOSITORY: &str = "fnpack/functions";
+
+impl ImagePlace {
+    /// Where a target's image belongs. An engine takes what is not pushed, where one answers; what
+    /// is pushed needs none.
+    pub fn of(context: &Context, job: &Job, image: &ImageRecord) -> Result<Self> {
+        let options = context.images;
+        let set = context.settings.platform.get(&job.target.platform);
+        let repository = options
+            .repository
+            .as_ref()
+            .or_else(|| set.and_then(|set| set.repository.as_ref()))
+            .or(context.settings.registry.repository.as_ref());
+        let name = |repository: &str| format!("{}:{}", repository.trim_end_matches('/'), image.tag);
+        let needs_engine = !image.plan.run.is_empty();
+        if needs_engine && (options.builder == Some(ImageBuilder::Direct) || options.format.is_some()) {
+            bail!(
+                "the image of {} runs commands ({}), which needs an engine: leave out --image-builder direct and \
+                 --image-format",
+                job.target,
+                image.plan.run.join("; ")
+            );
+        }
+        if options.push {
+            let repository = repository.with_context(|| {
+                format!(
+                    "there is no repository to push the image to: name one by --registry, or by `repository` of \
+                     [platform.{}] or [registry] in fnpack.toml, such as \"registry.example/functions\"",
+                    job.target.platform
+                )
+            })?;
+            let builder = match options.builder {
+                None if needs_engine => ImageBuilder::Engine,
+                None => ImageBuilder::Direct,
+                Some(builder) => builder,
+            };
+            return Ok(Self::Registry { name: name(repository), builder });
+        }
+        let name = name(repository.map_or(LOCAL_REPOSITORY, String::as_str));
+        let engine = context.executors.engine();
+        let format = match (options.format, options.builder, &engine) {
+            (Some(format), ..) => format,
+            (None, Some(ImageBuilder::Direct), _) => ImageFormat::Oci,
+            (None, Some(ImageBuilder::Engine), Err(error)) => bail!("{error}"),
+            (None, None, Err(error)) if needs_engine => bail!("{error}"),
+            (None, None, Err(_)) => ImageFormat::Oci,
+            (None, _, Ok(_)) => return Ok(Self::Engine { name }),
+        };
+        let file = match format {
+            ImageFormat::Oci => "image",
+            ImageFormat::DockerArchive => "image.tar",
+        };
+        let stem = match job.target.deployment.as_str() {
+            "container" => String::new(),
+            deployment => format!("{deployment}-"),
+        };
+        let path = context.out.join(job.target.folder()).join(format!("{stem}{file}"));
+        Ok(Self::Folder { name, format, path })
+    }
+
+    /// What images in this place are asked for by.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Engine { name } | Self::Registry { name, .. } | Self::Folder { name, .. } => name,
+        }
+    }
+
+    /// What a delivery to this place is remembered under.
+    pub fn identity(&self) -> String {
+        format!("{self:?}")
+    }
+}
