@@ -4,6 +4,7 @@
 pub mod archive;
 pub mod cli;
 pub mod executor;
+pub mod image;
 pub mod language;
 pub mod pipeline;
 pub mod platform;
