@@ -1,0 +1,148 @@
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use super::registries::Access;
+use super::upload::{Arrival, Upload};
+use super::{Content, Event, Image, ImageError, Progress, Reference, Registries, Repository};
+use crate::store::Store;
+use crate::tree::Digest;
+
+/// How an image is pushed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PushOptions {
+    /// Whether a tag that is another image's is taken from it.
+    pub overwrite: bool,
+}
+
+/// What a push did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    /// The image by its digest: what to hand out.
+    pub reference: Reference,
+    /// How many blobs were there already.
+    pub there: usize,
+    /// How many were mounted from another repository.
+    pub mounted: usize,
+    /// How many were sent.
+    pub uploaded: usize,
+    /// How many bytes these have.
+    pub uploaded_bytes: u64,
+}
+
+/// A blob to be pushed.
+struct Job<'j> {
+    blob: Digest,
+    content: Content<'j>,
+    mount: Option<&'j Repository>,
+}
+
+/// Tells everybody to stop after the first failure.
+struct Together<'t> {
+    inner: &'t dyn Progress,
+    failed: AtomicBool,
+}
+
+impl Progress for Together<'_> {
+    fn report(&self, event: Event<'_>) {
+        self.inner.report(event);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.failed.load(Ordering::Relaxed) || self.inner.cancelled()
+    }
+}
+
+impl Registries {
+    /// Pushes an image under a tag: what is missing of its blobs, a few at a time, and its manifest
+    /// last, so that no tag ever stands for half an image.
+    pub fn push(
+        &self,
+        image: &Image,
+        to: &Reference,
+        store: &Store,
+        options: PushOptions,
+        progress: &dyn Progress,
+    ) -> Result<Pushed, ImageError> {
+        let repository = to.repository();
+        let by_digest = repository.at(image.digest);
+        let mut pushed =
+            Pushed { reference: by_digest, there: 0, mounted: 0, uploaded: 0, uploaded_bytes: 0 };
+        let tag = to.tag().map(|tag| repository.tagged(tag)).transpose()?;
+        let name = tag.unwrap_or_else(|| pushed.reference.clone());
+        match self.digest_for(Access::push(repository), &name, progress)? {
+            Some(there) if there == image.digest => {
+                pushed.there = image.layers.len() + 1;
+                return Ok(pushed);
+            }
+            Some(there) if !options.overwrite => {
+                let reference = name.to_string();
+                return Err(ImageError::TagTaken { reference, there, ours: image.digest });
+            }
+            _ => {}
+        }
+        let arrivals = self.push_blobs(repository, self.jobs(image, repository, store), progress)?;
+        for (blob, arrival) in arrivals {
+            match arrival {
+                Arrival::AlreadyThere => pushed.there += 1,
+                Arrival::Mounted => pushed.mounted += 1,
+                Arrival::Uploaded => {
+                    pushed.uploaded += 1;
+                    pushed.uploaded_bytes += blob.size();
+                }
+            }
+        }
+        self.put_manifest(&name, &image.media_type, &image.manifest, progress)?;
+        Ok(pushed)
+    }
+
+    /// Each blob of an image once.
+    fn jobs<'j>(&'j self, image: &'j Image, to: &Repository, store: &'j Store) -> Vec<Job<'j>> {
+        let mut seen = HashSet::new();
+        let config =
+            Job { blob: image.config_digest(), content: Content::Memory(&image.config), mount: None };
+        let layers = image.layers.iter().map(|layer| match &layer.from {
+            None => Job { blob: layer.blob, content: Content::Stored(store), mount: None },
+            Some(from) => {
+                let mount = (from.registry() == to.registry() && from != to).then_some(from);
+                Job { blob: layer.blob, content: Content::Remote(self, from), mount }
+            }
+        });
+        layers.chain([config]).filter(|job| seen.insert(job.blob)).collect()
+    }
+
+    fn push_blobs(
+        &self,
+        to: &Repository,
+        jobs: Vec<Job<'_>>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<(Digest, Arrival)>, ImageError> {
+        let together = Together { inner: progress, failed: AtomicBool::new(false) };
+        let threads = self.settings.parallel.clamp(1, jobs.len().max(1));
+        let (jobs, done) = (Mutex::new(jobs.into_iter()), Mutex::new(Vec::new()));
+        let first_error = Mutex::new(None);
+        let work = || {
+            while !together.cancelled() {
+                let Some(job) = jobs.lock().expect("no panic while held").next() else { return };
+                let Job { blob, content, mount } = job;
+                let upload =
+                    Upload { registries: self, to, blob: &blob, content, mount, progress: &together };
+                match upload.run() {
+                    Ok(arrival) => done.lock().expect("no panic while held").push((blob, arrival)),
+                    Err(error) => {
+                        together.failed.store(true, Ordering::Relaxed);
+                        first_error.lock().expect("no panic while held").get_or_insert(error);
+                        return;
+                    }
+                }
+            }
+        };
+        thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+        match first_error.into_inner().expect("no panic while held") {
+            Some(error) => Err(error),
+            None if progress.cancelled() => Err(ImageError::Cancelled),
+            None => Ok(done.into_inner().expect("no panic while held")),
+        }
+    }
+}

@@ -1,0 +1,199 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use url::Url;
+
+use super::answer::Answer;
+use super::challenge::Challenge;
+use super::http::{Http, Outgoing, Payload, is_loopback};
+use super::token::{Entrance, Source};
+use super::{Content, ImageError, Logins, Progress, RegistrySettings, Repository};
+use crate::tree::Digest;
+
+/// Speaks with registries. Connections and tokens are kept, so one is made for a whole run and used
+/// on all threads.
+pub struct Registries {
+    pub(super) settings: RegistrySettings,
+    pub(super) http: Http,
+    logins: Box<dyn Logins>,
+    entrances: Mutex<HashMap<String, Arc<Mutex<Entrance>>>>,
+}
+
+impl fmt::Debug for Registries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registries").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// What a request may do where.
+#[derive(Clone, Copy)]
+pub struct Access<'r> {
+    pub repository: &'r Repository,
+    pub push: bool,
+    /// Another repository of the same registry, to be read.
+    pub from: Option<&'r Repository>,
+}
+
+impl<'r> Access<'r> {
+    pub fn pull(repository: &'r Repository) -> Self {
+        Self { repository, push: false, from: None }
+    }
+
+    pub fn push(repository: &'r Repository) -> Self {
+        Self { repository, push: true, from: None }
+    }
+
+    fn scopes(&self) -> Vec<String> {
+        let actions = if self.push { "pull,push" } else { "pull" };
+        let own = format!("repository:{}:{actions}", self.repository.path());
+        let from = self.from.map(|from| format!("repository:{}:pull", from.path()));
+        [own].into_iter().chain(from).collect()
+    }
+}
+
+/// A part of a blob, as a request's body. It is opened again when the request is sent again.
+#[derive(Clone, Copy)]
+pub struct Part<'p> {
+    pub blob: &'p Digest,
+    pub content: Content<'p>,
+    pub from: u64,
+    pub progress: &'p dyn Progress,
+}
+
+/// One request, and what it is to do, for errors.
+pub struct Call<'r> {
+    pub access: Access<'r>,
+    pub what: String,
+    pub method: &'static str,
+    pub url: &'r Url,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Option<Part<'r>>,
+}
+
+impl Registries {
+    /// With these settings and logins.
+    pub fn new(settings: RegistrySettings, logins: impl Logins + 'static) -> Self {
+        Self {
+            http: Http::new(settings.clone()),
+            settings,
+            logins: Box::new(logins),
+            entrances: Mutex::default(),
+        }
+    }
+
+    /// A URL of a repository: `/v2/PATH/` and the rest.
+    pub(super) fn url(&self, repository: &Repository, rest: &str) -> Result<Url, ImageError> {
+        let base = self.base(repository)?;
+        base.join(&format!("v2/{}/{rest}", repository.path())).map_err(|error| ImageError::Malformed {
+            what: format!("the address of {repository}"),
+            reason: error.to_string(),
+        })
+    }
+
+    fn base(&self, repository: &Repository) -> Result<Url, ImageError> {
+        let malformed = |reason: String| ImageError::Malformed {
+            what: format!("the address of the registry {}", repository.registry()),
+            reason,
+        };
+        let parse = |text: &str| Url::parse(text).map_err(|error| malformed(format!("`{text}`: {error}")));
+        if let Some(address) = self.settings.addresses.get(repository.registry()) {
+            let url = parse(&format!("{}/", address.trim_end_matches('/')))?;
+            return match url.scheme() {
+                "http" | "https" => Ok(url),
+                _ => Err(malformed(format!("`{address}` begins with neither https:// nor http://"))),
+            };
+        }
+        let plain = parse(&format!("http://{}/", repository.host()))?;
+        if is_loopback(&plain) || self.is_insecure(repository.registry()) {
+            return Ok(plain);
+        }
+        parse(&format!("https://{}/", repository.host()))
+    }
+
+    fn is_insecure(&self, host: &str) -> bool {
+        self.settings.insecure.iter().any(|listed| listed.eq_ignore_ascii_case(host))
+    }
+
+    /// Sends one request; a login is given when the registry wants one. Any status but 401 is an
+    /// answer.
+    pub(super) fn call(&self, call: &Call<'_>) -> Result<Answer, ImageError> {
+        let repository = call.access.repository;
+        let registry = repository.registry();
+        let entrance = self.entrance(registry);
+        let scopes = call.access.scopes();
+        let may_be_plain = |url: &Url| {
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            url.host_str().is_some_and(|host| self.is_insecure(&format!("{host}{port}")))
+        };
+        let source =
+            Source { http: &self.http, logins: &*self.logins, registry, may_be_plain: &may_be_plain };
+        // Storage of its own, to which a registry may send, must not see the login.
+        let own = call.url.origin() == self.base(repository)?.origin();
+        let mut refused = false;
+        loop {
+            let authorization = match own {
+                true => Some(lock(&entrance).authorization(&source, &scopes)?),
+                false => None,
+            };
+            let mut headers = call.headers.clone();
+            let header = authorization.as_ref().and_then(|found| found.header.as_ref());
+            headers.extend(header.map(|header| ("authorization", header.reveal().to_owned())));
+            let response = self.send(registry, call, &headers)?;
+            let mut answer = Answer { response, what: call.what.clone() };
+            if answer.status() != 401 {
+                return Ok(answer);
+            }
+            let challenges = answer.response.headers().get_all("www-authenticate");
+            let challenge = challenges.iter().find_map(|header| Challenge::parse(header.to_str().ok()?));
+            match challenge {
+                Some(challenge) if own && !refused => lock(&entrance).refused(challenge),
+                _ => {
+                    return Err(ImageError::Unauthorized {
+                        registry: registry.to_owned(),
+                        what: call.what.clone(),
+                        with_login: authorization.is_some_and(|sent| sent.with_login),
+                        words: answer.words(),
+                    });
+                }
+            }
+            refused = true;
+        }
+    }
+
+    fn send(
+        &self,
+        registry: &str,
+        call: &Call<'_>,
+        headers: &[(&'static str, String)],
+    ) -> Result<ureq::http::Response<ureq::Body>, ImageError> {
+        let outgoing = |body| Outgoing { method: call.method, url: call.url, headers, body };
+        let Some(part) = &call.body else { return self.http.send(registry, outgoing(None)) };
+        let mut reader = super::upload::Sent::new(part)?;
+        let length = part.blob.size() - part.from;
+        self.http.send(registry, outgoing(Some(Payload { reader: &mut reader, length })))
+    }
+
+    fn entrance(&self, registry: &str) -> Arc<Mutex<Entrance>> {
+        lock(&self.entrances).entry(registry.to_owned()).or_default().clone()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // What is kept is whole between any two steps.
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The error that an answer is.
+pub fn refusal(answer: &mut Answer) -> ImageError {
+    let (status, after) = (answer.status(), answer.retry_after());
+    let (what, words) = (answer.what.clone(), answer.words());
+    match status {
+        403 => ImageError::Forbidden { what, words },
+        404 => ImageError::Missing { what, words },
+        429 => ImageError::TooMany { what, words, after },
+        408 | 500.. => ImageError::Unavailable { what, status, words, after },
+        400 if words.contains("HTTPS server") => ImageError::SpeaksHttps { registry: what },
+        _ => ImageError::Refused { what, status, words },
+    }
+}
