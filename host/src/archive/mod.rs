@@ -10,7 +10,7 @@ mod file;
 mod ordered;
 mod records;
 mod tar;
-mod temporary;
+pub(crate) mod temporary;
 mod zip;
 
 pub use directory::{directory_digest, write_directory};

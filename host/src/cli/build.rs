@@ -14,7 +14,8 @@ use super::signals::end_on_signals;
 use super::{FAILED, Format};
 use crate::executor::{Cancel, end_abandoned};
 use crate::pipeline::{
-    self, Context, Executors, ImageBuilder, ImageFormat, ImageOptions, Job, Outcome, Step, StepState, size,
+    self, Context, Executors, ImageBuilder, ImageFormat, ImageOptions, Images, Job, Outcome, Step, StepState,
+    size,
 };
 use crate::report::{self, Colour, Display, JsonLine, coloured};
 use crate::suite::{ExecutorChoice, Snapshot};
@@ -92,7 +93,7 @@ pub fn run(arguments: &BuildArguments) -> Result<ExitCode> {
     let at_once = jobs.min(selection.jobs.len()).max(1);
     let executors = Executors::new(choice, &session.store, &session.settings.docker, cancel.clone());
     let display = report::display(selection.jobs.len());
-    let images = arguments.images();
+    let images = Images::new(arguments.images(), &session.settings);
     let context = Context {
         store: &session.store,
         settings: &session.settings,

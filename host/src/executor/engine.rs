@@ -4,8 +4,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bollard::Docker;
+use bollard::auth::DockerCredentials;
 use bollard::errors::Error;
-use bollard::query_parameters::{CreateImageOptions, RemoveImageOptions};
+use bollard::query_parameters::{CreateImageOptions, PushImageOptions, RemoveImageOptions};
 use futures_util::StreamExt;
 
 use super::{Cancel, ExecutionError};
@@ -70,6 +71,46 @@ impl Engine {
         Ok(found.size.unwrap_or_default().max(0) as u64)
     }
 
+    /// The digest under which an image was pushed to the repository of its name or pulled from there.
+    pub fn repository_digest(&self, image: &str) -> Result<Option<String>, ExecutionError> {
+        let found = self.talk(async |docker| answer(docker.inspect_image(image)).await)?;
+        let repository = repository(image);
+        let digests = found.repo_digests.unwrap_or_default();
+        let mut digests = digests.iter().filter_map(|digest| digest.split_once('@'));
+        Ok(digests.find(|(name, _)| *name == repository).map(|(_, digest)| digest.to_owned()))
+    }
+
+    /// Has the engine push an image to the registry of its name.
+    pub fn push(
+        &self,
+        image: &str,
+        login: Option<DockerCredentials>,
+        said: &mut dyn FnMut(&str),
+    ) -> Result<(), ExecutionError> {
+        let repository = repository(image);
+        let tag = image[repository.len()..].strip_prefix(':').map(str::to_owned);
+        let options = PushImageOptions { tag, ..Default::default() };
+        let pushed = self.talk(async |docker| {
+            let mut progress = docker.push_image(repository, Some(options), login);
+            loop {
+                tokio::select! {
+                    step = progress.next() => match step {
+                        None => return Ok(true),
+                        Some(step) => {
+                            let step = step?;
+                            if let Some(error) = step.error_detail.and_then(|error| error.message) {
+                                return Err(Error::DockerStreamError { error });
+                            }
+                            step.status.iter().for_each(|status| said(status));
+                        }
+                    },
+                    () = self.cancelled() => return Ok(false),
+                }
+            }
+        })?;
+        if pushed { Ok(()) } else { Err(ExecutionError::Cancelled) }
+    }
+
     /// Takes an image's name away, and the image where it was its last.
     pub fn remove_image(&self, image: &str) -> Result<(), ExecutionError> {
         self.forget(image);
@@ -80,8 +121,7 @@ impl Engine {
 
     /// Has the engine get an image from its registry; gives the digest by which it knows it then.
     pub fn pull(&self, image: &str, said: &mut dyn FnMut(&str)) -> Result<String, ExecutionError> {
-        let name = image.rsplit('/').next().unwrap_or(image);
-        let tag = (!name.contains([':', '@'])).then(|| "latest".to_owned());
+        let tag = (repository(image) == image).then(|| "latest".to_owned());
         let options = CreateImageOptions { from_image: Some(image.to_owned()), tag, ..Default::default() };
         let pulled = self.talk(async |docker| {
             let mut progress = docker.create_image(Some(options), None, None);
@@ -132,6 +172,13 @@ impl Engine {
 /// A short question's answer, or the error of an engine that gives none.
 pub(crate) async fn answer<T>(question: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     tokio::time::timeout(ANSWER, question).await.unwrap_or(Err(Error::RequestTimeoutError))
+}
+
+/// An image's name without tag and digest.
+fn repository(image: &str) -> &str {
+    let image = image.split('@').next().unwrap_or(image);
+    let path_at = image.rfind('/').map_or(0, |slash| slash + 1);
+    image[path_at..].find(':').map_or(image, |colon| &image[..path_at + colon])
 }
 
 fn engine_error(error: Error) -> ExecutionError {

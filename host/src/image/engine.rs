@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use bollard::auth::DockerCredentials;
+
 use super::plan::Plan;
+use super::{Login, Reference};
 use crate::archive::{ArchiveError, write_tar};
 use crate::executor::{BuildError, Engine, ExecutionError, ImageBuild};
 use crate::language::Architecture;
@@ -59,6 +62,27 @@ pub fn build_in_engine(
         BuildError::Context(error) => error.into(),
         BuildError::Engine(error) => error.into(),
     })
+}
+
+/// Has an engine push an image to the registry of its name.
+pub fn push_by_engine(
+    engine: &Engine,
+    name: &Reference,
+    login: Option<Login>,
+    said: &mut dyn FnMut(&str),
+) -> Result<(), ExecutionError> {
+    let mut credentials = DockerCredentials::default();
+    match &login {
+        Some(Login::Password { user, password }) => {
+            credentials.username = Some(user.clone());
+            credentials.password = Some(password.reveal().to_owned());
+        }
+        Some(Login::IdentityToken(token)) => credentials.identitytoken = Some(token.reveal().to_owned()),
+        Some(Login::RegistryToken(token)) => credentials.registrytoken = Some(token.reveal().to_owned()),
+        None => {}
+    }
+    credentials.serveraddress = Some(name.repository().registry().to_owned());
+    engine.push(&name.to_string(), login.map(|_| credentials), said)
 }
 
 /// The folder that `docker build` takes: the Dockerfile, and a folder for each layer.

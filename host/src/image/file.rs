@@ -27,14 +27,6 @@ pub fn kept(store: &Store, key: &Digest) -> Result<Option<Tree>, StoreError> {
     }
 }
 
-/// The folder in which a file or folder lies.
-pub fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
 /// Writes bytes to a new file.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), ImageError> {
     std::fs::write(path, bytes).map_err(ImageError::io("write", path))

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::file::{folder_of, write_new};
-use super::{Image, ImageError, Progress, Registries};
+use super::file::write_new;
+use super::manifest::Manifest;
+use super::{Image, ImageError, Progress, Registries, Sha256};
+use crate::archive::temporary::{folder_beside, folder_of};
 use crate::store::Store;
 use crate::tree::Digest;
 
@@ -20,12 +22,7 @@ pub fn write_layout(
     progress: &dyn Progress,
 ) -> Result<(), ImageError> {
     let parent = folder_of(folder);
-    fs::create_dir_all(parent).map_err(ImageError::io("create", parent))?;
-    let temporary = tempfile::Builder::new()
-        .prefix(".tmp-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
-        .tempdir_in(parent)
-        .map_err(ImageError::io("create a folder in", parent))?;
+    let (temporary, _lock) = folder_beside(folder).map_err(ImageError::io("create a folder in", parent))?;
     let blobs = temporary.path().join("blobs/sha256");
     fs::create_dir_all(&blobs).map_err(ImageError::io("create", &blobs))?;
     let mut written = HashSet::new();
@@ -61,6 +58,24 @@ pub fn write_layout(
     replace(temporary, folder)
 }
 
+/// Whether a folder is the layout of an image, with all of its blobs. No blob is read.
+pub fn has_layout(folder: &Path, digest: Sha256) -> bool {
+    let blob = |digest: Digest| {
+        let path = folder.join("blobs/sha256").join(digest.hex());
+        fs::metadata(&path).is_ok_and(|found| found.len() == digest.size()).then_some(path)
+    };
+    let index = fs::read(folder.join("index.json")).unwrap_or_default();
+    let names_it = serde_json::from_slice::<serde_json::Value>(&index)
+        .is_ok_and(|index| index["manifests"][0]["digest"] == json!(digest));
+    let manifest = fs::read(folder.join("blobs/sha256").join(digest.hex())).unwrap_or_default();
+    let manifest =
+        serde_json::from_slice::<Manifest>(&manifest).ok().filter(|_| Sha256::of(&manifest) == digest);
+    names_it
+        && manifest.is_some_and(|manifest| {
+            manifest.layers.iter().chain([&manifest.config]).all(|entry| blob(entry.blob()).is_some())
+        })
+}
+
 /// Gives the finished folder its name.
 fn replace(temporary: tempfile::TempDir, folder: &Path) -> Result<(), ImageError> {
     let renamed = |from: &Path, to: &Path| fs::rename(from, to).map_err(ImageError::io("write", to));
@@ -72,8 +87,8 @@ fn replace(temporary: tempfile::TempDir, folder: &Path) -> Result<(), ImageError
             return Err(ImageError::io("replace", folder)(source));
         }
         // Away under a temporary name, so that there is no moment with half of it.
-        let old = tempfile::Builder::new().prefix(".tmp-").tempdir_in(folder_of(folder));
-        let old = old.map_err(ImageError::io("create a folder in", folder_of(folder)))?;
+        let old = folder_beside(folder);
+        let (old, _lock) = old.map_err(ImageError::io("create a folder in", folder_of(folder)))?;
         renamed(folder, &old.path().join("old"))?;
         renamed(temporary.path(), folder)?;
     } else {

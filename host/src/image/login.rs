@@ -59,6 +59,12 @@ impl Logins for NoLogins {
     }
 }
 
+impl Logins for Box<dyn Logins> {
+    fn login(&self, registry: &str) -> Result<Option<Login>, ImageError> {
+        (**self).login(registry)
+    }
+}
+
 type Ask = Box<dyn Fn() -> Result<Login, ImageError> + Send + Sync>;
 
 /// Logins that were given for certain registries, and others for the rest.

@@ -66,7 +66,17 @@ pub fn build(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<Outcom
     };
     let mut reasons = if made { known.reasons } else { Vec::new() };
     if let Some(image) = image {
-        let (delivered, new) = deliver_image(context, job, key, &image)?;
+        let delivered = match deliver_image(context, job, key, &image) {
+            // What goes into it was lost or damaged: it is made again.
+            Err(error) if missing(&error).is_some() && !made => {
+                made = true;
+                reasons.push("part of what the image is made of is gone from the cache".to_owned());
+                Run::new(context, job, &question).steps_until_whole(snapshot)?;
+                deliver_image(context, job, key, &image)
+            }
+            other => other,
+        };
+        let (delivered, new) = delivered?;
         if new && !made {
             reasons.push("the image is not in its place".to_owned());
         }

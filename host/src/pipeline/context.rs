@@ -8,7 +8,7 @@ use crate::store::Store;
 use crate::suite::{Benchmark, BenchmarkConfig, Settings};
 use crate::target::Target;
 
-use super::{Executors, ImageOptions};
+use super::{Executors, Images};
 
 /// What all builds of a command share.
 pub struct Context<'a> {
@@ -27,7 +27,7 @@ pub struct Context<'a> {
     /// Whether to do everything anew.
     pub force: bool,
     /// What becomes of function images.
-    pub images: &'a ImageOptions,
+    pub images: &'a Images,
     /// How many threads one archive may use.
     pub threads: usize,
 }

@@ -1,19 +1,22 @@
 use anyhow::{Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
-use super::images::ImagePlace;
+use super::direct::{assembled, push, write};
+use super::images::{ImageBuilder, ImagePlace};
 use super::limits;
 use super::record::{ImageArtifact, ImageRecord};
 use super::{Context, Job};
-use crate::image::build_in_engine;
+use crate::image::{self, Reference, build_in_engine, has_layout};
 use crate::platform::Subject;
-use crate::store::RecordKind;
+use crate::store::{Fingerprint, RecordKind};
 use crate::tree::{Digest, Tree};
 
 /// An image that was brought to its place.
 #[derive(Debug, Serialize, Deserialize)]
 struct Delivered {
     digest: String,
+    /// Of the file, where it is one.
+    fingerprint: Option<Fingerprint>,
 }
 
 /// Brings the function image of a build to where it belongs: builds it there, or builds and pushes
@@ -25,39 +28,69 @@ pub fn deliver_image(
     build: &Digest,
     image: &ImageRecord,
 ) -> Result<(ImageArtifact, bool)> {
-    let place = ImagePlace::of(context, job, image)?;
+    let place = ImagePlace::of(context, job, build, image)?;
     let artifact =
         |digest: String| ImageArtifact { name: place.name().to_owned(), digest, place: place.to_string() };
     let key = Digest::of(format!("{build} {}", place.identity()).as_bytes());
     if !context.force
-        && let Some(digest) = there(context, &key, &place)?
+        && let Some(digest) = there(context, job, &key, &place)?
     {
         return Ok((artifact(digest), false));
     }
     let waiting = || context.progress.step(&job.target, "waiting for another build of the same image");
     let _lock = context.store.lock_work(&key.hex(), waiting)?;
     if !context.force
-        && let Some(digest) = there(context, &key, &place)?
+        && let Some(digest) = there(context, job, &key, &place)?
     {
         return Ok((artifact(digest), false));
     }
     let digest = match &place {
         ImagePlace::Engine { name } => in_engine(context, job, image, name)?,
-        other => bail!("an image cannot be {other} yet"),
+        ImagePlace::Registry { name, builder: ImageBuilder::Engine } => {
+            in_engine(context, job, image, name)?;
+            push_from_engine(context, job, name)?
+        }
+        ImagePlace::Registry { name, builder: ImageBuilder::Direct } => {
+            let whole = assembled(context, job, image)?;
+            check_size(context, job, image, whole.size())?;
+            push(context, job, &whole, name)?
+        }
+        ImagePlace::Folder { name, format, path } => {
+            let whole = assembled(context, job, image)?;
+            check_size(context, job, image, whole.size())?;
+            write(context, job, &whole, name, *format, path)?
+        }
     };
-    context.store.put_record(RecordKind::Image, &key, &Delivered { digest: digest.clone() })?;
+    let fingerprint = match &place {
+        ImagePlace::Folder { path, .. } => std::fs::metadata(path).ok().map(|found| Fingerprint::of(&found)),
+        _ => None,
+    };
+    let delivered = Delivered { digest: digest.clone(), fingerprint };
+    context.store.put_record(RecordKind::Image, &key, &delivered)?;
     Ok((artifact(digest), true))
 }
 
 /// The digest of an image that was delivered earlier and is still in its place.
-fn there(context: &Context, key: &Digest, place: &ImagePlace) -> Result<Option<String>> {
-    let Some(Delivered { digest }) = context.store.record(RecordKind::Image, key)? else { return Ok(None) };
+fn there(context: &Context, job: &Job, key: &Digest, place: &ImagePlace) -> Result<Option<String>> {
+    let Some(delivered) = context.store.record::<Delivered>(RecordKind::Image, key)? else { return Ok(None) };
+    let digest = delivered.digest;
     let found = match place {
         ImagePlace::Engine { name } => {
             let engine = context.executors.engine().map_err(|error| anyhow!("{error}"))?;
             engine.image_digest(name)?.is_some_and(|found| found == digest)
         }
-        _ => false,
+        ImagePlace::Registry { name, .. } => {
+            let name: Reference = name.parse()?;
+            let wanted = digest.parse().map_err(|error| anyhow!("{error}"))?;
+            context.images.registries().verify(&name, wanted, &super::direct::Shown { context, job })?
+        }
+        ImagePlace::Folder { path, .. } if path.is_dir() => {
+            digest.parse().is_ok_and(|digest| has_layout(path, digest))
+        }
+        ImagePlace::Folder { path, .. } => {
+            let now = std::fs::metadata(path).ok().map(|found| Fingerprint::of(&found));
+            now.is_some() && now == delivered.fingerprint
+        }
     };
     Ok(found.then_some(digest))
 }
@@ -68,13 +101,34 @@ fn in_engine(context: &Context, job: &Job, image: &ImageRecord, name: &str) -> R
     let said = &mut |line: &str| context.progress.output(&job.target, line);
     let network = &context.settings.docker.network;
     let digest = build_in_engine(context.store, engine, &image.plan, name, network, said)
-        .map_err(|error| anyhow!("the image {name} cannot be built: {error}"))?;
+        .map_err(|error| anyhow!(error).context(format!("the image {name} cannot be built")))?;
     let refused = check_size(context, job, image, engine.image_size(&digest)?);
     if let Err(error) = refused {
         engine.remove_image(name)?;
         return Err(error);
     }
     Ok(digest)
+}
+
+/// Has the engine push an image that it built, unless its tag is another's.
+fn push_from_engine(context: &Context, job: &Job, name: &str) -> Result<String> {
+    let engine = context.executors.engine().map_err(|error| anyhow!("{error}"))?;
+    let (registries, shown) = (context.images.registries(), super::direct::Shown { context, job });
+    let reference: Reference = name.parse()?;
+    let before = registries.digest_of(&reference, &shown)?;
+    if let Some(there) = &before
+        && !context.images.options.overwrite
+        && engine.repository_digest(name)?.is_none_or(|ours| ours != there.to_string())
+    {
+        bail!("{name} is another image there ({there}); give --overwrite to take the tag from it");
+    }
+    context.progress.step(&job.target, &format!("push image (engine, {name})"));
+    let login = context.images.login(&reference)?;
+    let said = &mut |line: &str| context.progress.output(&job.target, line);
+    image::push_by_engine(engine, &reference, login, said)
+        .map_err(|error| anyhow!("{name} cannot be pushed: {error}"))?;
+    let pushed = registries.digest_of(&reference, &shown)?;
+    pushed.map(|digest| digest.to_string()).ok_or_else(|| anyhow!("{name} was pushed, and is not there"))
 }
 
 /// An image over a hard limit is an error; over another, the user is told.

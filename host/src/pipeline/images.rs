@@ -1,11 +1,17 @@
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use serde::Deserialize;
 
 use super::record::ImageRecord;
 use super::{Context, Job};
+use crate::image::{
+    self, DockerLogins, Login, Logins, NoLogins, Reference, Registries, Repository, check_tag,
+};
+use crate::suite::Settings;
+use crate::tree::Digest;
 
 /// Who makes function images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -40,6 +46,51 @@ pub struct ImageOptions {
     pub overwrite: bool,
     /// None for the engine, where one answers, else for a folder.
     pub format: Option<ImageFormat>,
+}
+
+/// The registries of a command, and what is wanted of images.
+pub struct Images {
+    /// What the user wants.
+    pub options: ImageOptions,
+    settings: image::RegistrySettings,
+    registries: OnceLock<Registries>,
+}
+
+impl Images {
+    /// With a suite's settings.
+    pub fn new(options: ImageOptions, settings: &Settings) -> Self {
+        let registry = &settings.registry;
+        let settings = image::RegistrySettings {
+            insecure: registry.insecure.clone(),
+            addresses: registry.addresses.clone(),
+            ca_bundle: settings.docker.ca_bundle.clone(),
+            ..Default::default()
+        };
+        Self { options, settings, registries: OnceLock::new() }
+    }
+
+    /// Speaks with registries.
+    pub fn registries(&self) -> &Registries {
+        self.registries.get_or_init(|| Registries::new(self.settings.clone(), logins()))
+    }
+
+    /// The login for the registry of an image.
+    pub fn login(&self, image: &Reference) -> Result<Option<Login>> {
+        Ok(logins().login(image.repository().registry())?)
+    }
+
+    /// Makes a repository where its registry wants that before a push.
+    pub fn prepare_repository(&self, _repository: &Repository) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The user's logins, as `docker login` left them.
+fn logins() -> Box<dyn Logins> {
+    match DockerLogins::of_user() {
+        Some(logins) => Box::new(logins),
+        None => Box::new(NoLogins),
+    }
 }
 
 /// Where an image belongs.
@@ -92,15 +143,21 @@ const LOCAL_REPOSITORY: &str = "fnpack/functions";
 impl ImagePlace {
     /// Where a target's image belongs. An engine takes what is not pushed, where one answers; what
     /// is pushed needs none.
-    pub fn of(context: &Context, job: &Job, image: &ImageRecord) -> Result<Self> {
-        let options = context.images;
+    pub fn of(context: &Context, job: &Job, build: &Digest, image: &ImageRecord) -> Result<Self> {
+        let options = &context.images.options;
         let set = context.settings.platform.get(&job.target.platform);
         let repository = options
             .repository
             .as_ref()
             .or_else(|| set.and_then(|set| set.repository.as_ref()))
             .or(context.settings.registry.repository.as_ref());
-        let name = |repository: &str| format!("{}:{}", repository.trim_end_matches('/'), image.tag);
+        let tag = match context.settings.registry.content_tags {
+            // What the build is made of, so that each has a tag of its own.
+            true => format!("{}-{}", image.tag, &build.hex()[..12]),
+            false => image.tag.clone(),
+        };
+        check_tag(&tag).map_err(|error| anyhow!("{}: {error}", job.target))?;
+        let name = |repository: &str| format!("{}:{tag}", repository.trim_end_matches('/'));
         let needs_engine = !image.plan.run.is_empty();
         if needs_engine && (options.builder == Some(ImageBuilder::Direct) || options.format.is_some()) {
             bail!(

@@ -142,6 +142,10 @@ pub struct RegistrySettings {
     pub repository: Option<String>,
     /// Registries, as `host:port`, that are spoken to without encryption.
     pub insecure: Vec<String>,
+    /// Where a registry really answers, by the name that images carry: a proxy or a tunnel.
+    pub addresses: BTreeMap<String, String>,
+    /// Whether a tag ends with what its build is made of, so that none is ever used again.
+    pub content_tags: bool,
 }
 
 /// What `fnpack cache gc` keeps.
