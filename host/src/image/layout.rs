@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::file::{folder_of, write_new};
 use super::{Image, ImageError, Progress, Registries};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::tree::Digest;
 
 /// Writes an image as an OCI layout: a folder that appears whole or not at all. What is there is
@@ -35,7 +35,10 @@ pub fn write_layout(
             Some(repository) => registries.fetch_blob_to(repository, &layer.blob, &path, progress)?,
             None => {
                 let mut file = fs::File::create_new(&path).map_err(ImageError::io("create", &path))?;
-                store.copy_to(&layer.blob, &mut file)?;
+                store.copy_to(&layer.blob, &mut file).map_err(|error| match error {
+                    StoreError::Io { action: "copy", source, .. } => ImageError::io("write", &path)(source),
+                    other => other.into(),
+                })?;
             }
         }
     }
