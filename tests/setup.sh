@@ -136,6 +136,22 @@ google() {
   remember "$gcp/storage" "$storage"
 }
 
+# A registry, and what judges the images in it. Without them, the tests that push are skipped.
+registry() {
+  if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
+    apt_for docker-registry=docker-registry
+  else
+    command -v docker-registry >/dev/null || say "docker-registry is not here: no image is pushed"
+  fi
+  local crane=v0.22.1
+  [[ -x $tools/crane/crane && $(cat "$tools/crane/.version" 2>/dev/null) == "$crane" ]] && return
+  command -v go >/dev/null || { say "Go is not here: no crane to look at images"; return 0; }
+  say "compiling crane (half a minute)"
+  rm -rf "$tools/crane"
+  GOBIN=$tools/crane go install "github.com/google/go-containerregistry/cmd/crane@$crane"
+  echo "$crane" >"$tools/crane/.version"
+}
+
 engine() {
   if ! "$tests/engine.sh" answers; then
     apt_for docker=docker.io dockerd=docker.io iptables=iptables
@@ -160,6 +176,7 @@ if [[ ${#missing[@]} -eq 0 ]]; then
   node_packages nodejs-sdk
   google
 fi
+registry
 [[ -z $with_docker ]] || engine
 
 if [[ ${#missing[@]} -gt 0 ]]; then

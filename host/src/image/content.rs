@@ -1,10 +1,10 @@
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use super::download::BlobReader;
 use super::{ImageError, Progress, Registries, Repository};
 use crate::store::{Store, StoreError};
-use crate::tree::Digest;
+use crate::tree::{Digest, Hasher};
 
 /// Where the bytes of a blob are.
 #[derive(Clone, Copy)]
@@ -34,11 +34,41 @@ impl<'c> Content<'c> {
                     _ => StoreError::io("open", &path)(error),
                 })?;
                 file.seek(SeekFrom::Start(from)).map_err(StoreError::io("read", &path))?;
-                Box::new(file)
+                // The registry looks at what is resumed.
+                let hasher = (from == 0).then(Hasher::default);
+                Box::new(Checked { store, blob: *blob, file, hasher, left: blob.size() - from })
             }
             Self::Remote(registries, repository) => {
                 Box::new(BlobReader::new(registries, repository, *blob, from, progress))
             }
         })
+    }
+}
+
+/// Reads a blob of the store. Its last bytes come only when all of them are right.
+struct Checked<'s> {
+    store: &'s Store,
+    blob: Digest,
+    file: File,
+    hasher: Option<Hasher>,
+    left: u64,
+}
+
+impl Read for Checked<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = self.left.min(buffer.len() as u64) as usize;
+        let read = self.file.read(&mut buffer[..most])?;
+        self.left -= read as u64;
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&buffer[..read]);
+        }
+        let ended = self.left == 0 || (read == 0 && most > 0);
+        let found = if ended { self.hasher.take().map(Hasher::finish) } else { None };
+        match found {
+            Some(found) if found != self.blob => {
+                Err(ImageError::Store(self.store.discard_corrupt(&self.blob)).into_io())
+            }
+            _ => Ok(read),
+        }
     }
 }

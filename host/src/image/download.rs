@@ -77,23 +77,29 @@ impl<'r> BlobReader<'r> {
                 self.body.insert(opened)
             }
         };
-        let read = body.read(buffer).map_err(|error| self.broken(error))?;
+        let left = (self.blob.size() - self.position).min(buffer.len() as u64) as usize;
+        let read = body.read(&mut buffer[..left]).map_err(|error| self.broken(error))?;
         self.position += read as u64;
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&buffer[..read]);
         }
-        if read > 0 && self.position <= self.blob.size() {
-            self.attempts.went_on();
-            self.progress.report(Event::Received { blob: &self.blob, bytes: self.position });
-            return Ok(read);
+        let ended = self.position == self.blob.size();
+        if ended {
+            // The connection is free for another request once its end was seen.
+            let _ = self.body.take().map(|mut body| body.read(&mut [0]));
         }
-        self.check_end().map(|()| 0)
+        if ended || read == 0 {
+            self.check_end()?;
+        }
+        self.attempts.went_on();
+        self.progress.report(Event::Received { blob: &self.blob, bytes: self.position });
+        Ok(read)
     }
 
+    /// Whoever reads may stop at the last byte, so this comes before it is handed out.
     fn check_end(&mut self) -> Result<(), ImageError> {
         let found = match self.hasher.take() {
             Some(hasher) => hasher.finish(),
-            None if self.position == self.blob.size() => return Ok(()),
             None => Sha256::from(self.blob).sized(self.position),
         };
         if found == self.blob {
@@ -107,7 +113,7 @@ impl<'r> BlobReader<'r> {
 
 impl Read for BlobReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
+        if buffer.is_empty() || self.position == self.blob.size() {
             return Ok(0);
         }
         loop {

@@ -54,10 +54,10 @@ pub enum ImageError {
         registry: String,
     },
     /// The registry wants to know who asks, or does not take the login.
-    #[error("{registry} does not let {what} happen {}{}; {}",
-        if *with_login { "with the login that was given" } else { "without a login" },
+    #[error("{what}: {registry} {}{}; {}",
+        if *with_login { "does not take the login" } else { "wants a login, and there is none" },
         said(words),
-        if *with_login { "log in again, for the login may be wrong or have expired" } else { "log in, as with `docker login`" })]
+        if *with_login { "log in again, for it may be wrong or have expired" } else { "log in, as with `docker login`" })]
     Unauthorized {
         /// Which registry.
         registry: String,

@@ -8,7 +8,7 @@ use super::file::write_new;
 use super::manifest::Manifest;
 use super::{Image, ImageError, Progress, Registries, Sha256};
 use crate::archive::temporary::{folder_beside, folder_of};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::tree::Digest;
 
 /// Writes an image as an OCI layout: a folder that appears whole or not at all. What is there is
@@ -32,7 +32,10 @@ pub fn write_layout(
             Some(repository) => registries.fetch_blob_to(repository, &layer.blob, &path, progress)?,
             None => {
                 let mut file = fs::File::create_new(&path).map_err(ImageError::io("create", &path))?;
-                store.copy_to(&layer.blob, &mut file)?;
+                store.copy_to(&layer.blob, &mut file).map_err(|error| match error {
+                    StoreError::Io { action: "copy", source, .. } => ImageError::io("write", &path)(source),
+                    other => other.into(),
+                })?;
             }
         }
     }

@@ -47,10 +47,10 @@ impl Registries {
         progress: &dyn Progress,
     ) -> Result<Option<Sha256>, ImageError> {
         let Some(answer) = self.ask_manifest("HEAD", access, reference, progress)? else { return Ok(None) };
-        match (answer.digest(), reference.digest()) {
-            (Some(digest), _) | (None, Some(digest)) => Ok(Some(digest)),
+        match answer.digest().or(reference.digest()) {
+            Some(digest) => Ok(Some(digest)),
             // The header is only recommended.
-            (None, None) => Ok(Some(self.manifest(reference, progress)?.digest)),
+            None => Ok(Some(self.manifest(reference, progress)?.digest)),
         }
     }
 
@@ -89,15 +89,20 @@ impl Registries {
         let url = self.url(reference.repository(), &format!("manifests/{}", reference.wanted()))?;
         let headers = vec![("accept", accepted())];
         let what = format!("fetching {reference}");
-        let call = Call { access, what, method, url: &url, headers, body: None };
-        Attempts::new(self.settings.retry, progress).run(|| {
-            let mut answer = self.call(&call)?;
+        let ask = |method| {
+            let (what, headers) = (what.clone(), headers.clone());
+            let mut answer = self.call(&Call { access, what, method, url: &url, headers, body: None })?;
             match answer.status() {
                 200 => Ok(Some(answer)),
-                // A registry says by its words whether the repository is missing, too.
+                // With GET a registry says in words whether the repository is missing, too.
                 404 if method == "HEAD" => Ok(None),
                 _ => Err(refusal(&mut answer)),
             }
+        };
+        Attempts::new(self.settings.retry, progress).run(|| match ask(method) {
+            // An answer to HEAD has no words, and some registries do not know it.
+            Err(error) if method == "HEAD" && !error.passes() => ask("GET"),
+            other => other,
         })
     }
 

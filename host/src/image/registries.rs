@@ -197,3 +197,37 @@ pub fn refusal(answer: &mut Answer) -> ImageError {
         _ => ImageError::Refused { what, status, words },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::NoLogins;
+
+    #[test]
+    fn only_loopback_and_listed_registries_are_asked_by_plain_http() {
+        let address = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+        let settings = RegistrySettings {
+            insecure: vec!["lan.example:5000".to_owned()],
+            addresses: [address("ecr.example", "http://10.0.0.1:5000/"), address("bad.example", "ftp://x")]
+                .into(),
+            ..RegistrySettings::default()
+        };
+        let registries = Registries::new(settings, NoLogins);
+        let url = |name: &str| registries.url(&name.parse().unwrap(), "tags/list").map(String::from);
+        for (name, expected) in [
+            ("alpine", "https://registry-1.docker.io/v2/library/alpine/tags/list"),
+            ("registry.example:444/a/b", "https://registry.example:444/v2/a/b/tags/list"),
+            ("localhost:5000/a", "http://localhost:5000/v2/a/tags/list"),
+            ("127.1.2.3:5000/a", "http://127.1.2.3:5000/v2/a/tags/list"),
+            ("[::1]:5000/a", "http://[::1]:5000/v2/a/tags/list"),
+            ("lan.example:5000/a", "http://lan.example:5000/v2/a/tags/list"),
+            ("lan.example:5001/a", "https://lan.example:5001/v2/a/tags/list"),
+            ("localhost.example/a", "https://localhost.example/v2/a/tags/list"),
+            ("ecr.example/a", "http://10.0.0.1:5000/v2/a/tags/list"),
+        ] {
+            assert_eq!(url(name).unwrap(), expected, "{name}");
+        }
+        let error = url("bad.example/a").unwrap_err().to_string();
+        assert!(error.contains("bad.example") && error.contains("https://"), "{error}");
+    }
+}

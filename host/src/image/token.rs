@@ -148,7 +148,7 @@ impl Source<'_> {
             400 | 401 | 403 => {
                 return Err(ImageError::Unauthorized {
                     registry: self.registry.to_owned(),
-                    what: format!("{} to be used", scopes.join(" and ")),
+                    what: format!("asking for the right to {}", scopes.join(" and ")),
                     with_login: login.is_some(),
                     words: answer.words(),
                 });
