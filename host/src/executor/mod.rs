@@ -8,6 +8,7 @@ mod docker;
 mod host;
 mod lent;
 mod masked;
+mod maven;
 mod processes;
 mod tool;
 
@@ -20,7 +21,7 @@ pub use docker::{DockerExecutor, DockerSettings};
 pub use host::HostExecutor;
 pub use lent::Lent;
 pub use processes::end_abandoned;
-pub use tool::tool_version;
+pub use tool::{tool_version, tool_version_after};
 
 use crate::store::{Scratch, StoreError};
 

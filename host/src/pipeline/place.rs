@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use super::{Context, Job};
 use crate::executor::{
     Cancel, DockerExecutor, DockerSettings, Environment, ExecutionError, Executor, HostExecutor, Lent,
-    tool_version,
+    tool_version, tool_version_after,
 };
 use crate::language::{Architecture, Language, Place};
 use crate::platform::ImageSource;
@@ -266,7 +266,12 @@ fn host_place(store: &Store, language: &dyn Language) -> Result<Place> {
     for tool in language.host_tools() {
         let (program, arguments) = tool.version_command.split_first().context("a tool has a command")?;
         if let Some(version) = tool_version(store, program, arguments)? {
-            return Ok(Place::Host { tools: BTreeMap::from([(tool.name.to_owned(), version)]) });
+            let mut tools = BTreeMap::from([(tool.name.to_owned(), version)]);
+            for (name, words) in tool.also {
+                let version = tool_version_after(store, program, arguments, words)?;
+                tools.extend(version.map(|version| ((*name).to_owned(), version)));
+            }
+            return Ok(Place::Host { tools });
         }
     }
     Ok(Place::Host { tools: BTreeMap::new() })
