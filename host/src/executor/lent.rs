@@ -109,7 +109,9 @@ impl Lent {
         .chain(maven::SETTINGS)
         .filter_map(|(variable, usual)| {
             let named = self.environment.get(variable).map(PathBuf::from);
-            let named = named.or_else(|| maven::settings_file(&self.environment).filter(|_| variable == maven::SETTINGS[0].0));
+            let named = named.or_else(|| {
+                maven::settings_file(&self.environment).filter(|_| variable == maven::SETTINGS[0].0)
+            });
             named.or_else(|| beside_home(usual)).filter(|file| file.is_file()).map(|file| (variable, file))
         })
         .collect()

@@ -95,8 +95,9 @@ fn proxies(environment: &BTreeMap<String, String>) -> Vec<String> {
     }
     if let Some(hosts) = of("no_proxy") {
         let hosts = hosts.split(',').map(str::trim).filter(|host| !host.is_empty());
-        let hosts: Vec<_> =
-            hosts.map(|host| if host.starts_with('.') { format!("*{host}") } else { host.to_owned() }).collect();
+        let hosts: Vec<_> = hosts
+            .map(|host| if host.starts_with('.') { format!("*{host}") } else { host.to_owned() })
+            .collect();
         properties.push(format!("-Dhttp.nonProxyHosts={}", hosts.join("|")));
     }
     // Maven 3.9 looks at them when it is told to.
@@ -188,7 +189,10 @@ mod tests {
     fn the_users_options_reach_a_container_without_what_names_this_machines_files() {
         let set = environment(&[
             ("MAVEN_OPTS", "-Xmx1g -Djavax.net.ssl.trustStore=/etc/own.jks"),
-            ("MAVEN_ARGS", "-s /home/me/other.xml -Dcentral.mirror=https://mirror.example/maven -Da.token=word"),
+            (
+                "MAVEN_ARGS",
+                "-s /home/me/other.xml -Dcentral.mirror=https://mirror.example/maven -Da.token=word",
+            ),
         ]);
         let [here, there] = [true, false].map(|here| variables(&set, here));
         assert_eq!(here["MAVEN_OPTS"], set["MAVEN_OPTS"]);

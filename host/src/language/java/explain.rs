@@ -18,14 +18,19 @@ pub fn explain(output: &str) -> Option<String> {
     if !compiler.is_empty() {
         let more = compiler.len().saturating_sub(SHOWN);
         let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
-        return Some(format!("the function does not compile: {}{more}", compiler[..compiler.len().min(SHOWN)].join("; ")));
+        return Some(format!(
+            "the function does not compile: {}{more}",
+            compiler[..compiler.len().min(SHOWN)].join("; ")
+        ));
     }
     let has = |words: &str| output.contains(words);
     if let Some(version) = after(output, "release version ").filter(|_| has("not supported")) {
         return Some(format!("the JDK is too old to compile for Java {}", word(version)));
     }
     if has("No compiler is provided in this environment") {
-        return Some("Maven runs on a JRE, which has no compiler; install a JDK, and set JAVA_HOME to it".to_owned());
+        return Some(
+            "Maven runs on a JRE, which has no compiler; install a JDK, and set JAVA_HOME to it".to_owned(),
+        );
     }
     if has("Non-parseable POM") || has("Malformed POM") {
         return Some("Maven cannot read pom.xml; the reason is below".to_owned());
@@ -57,10 +62,13 @@ pub fn explain(output: &str) -> Option<String> {
     }
     if has("status code: 401") || has("status code: 403") || has("Unauthorized") {
         return Some(
-            "the Maven repository refuses the login; check the <server> of its id in ~/.m2/settings.xml".to_owned(),
+            "the Maven repository refuses the login; check the <server> of its id in ~/.m2/settings.xml"
+                .to_owned(),
         );
     }
-    if let Some(artifact) = after(output, "Could not find artifact ").or_else(|| after(output, "Failure to find ")) {
+    if let Some(artifact) =
+        after(output, "Could not find artifact ").or_else(|| after(output, "Failure to find "))
+    {
         return Some(format!(
             "no Maven repository that was asked has {}; mend pom.xml, or name the repository that has it there or in \
              ~/.m2/settings.xml",
@@ -124,11 +132,17 @@ mod tests {
                 "[ERROR] Failed to execute goal on project x: Could not resolve dependencies: Could not find artifact a.b:c:jar:9 in central (https://maven.example)\n",
                 "has a.b:c:jar:9; mend pom.xml",
             ),
-            ("Could not transfer artifact a:b:pom:1 from/to central (https://maven.example): maven.example: Unknown host", "cannot be reached"),
+            (
+                "Could not transfer artifact a:b:pom:1 from/to central (https://maven.example): maven.example: Unknown host",
+                "cannot be reached",
+            ),
             ("PKIX path building failed: unable to find valid certification path", "ca-bundle"),
             ("error: release version 21 not supported", "compile for Java 21"),
             ("authentication failed for https://maven.example, status code: 401 Unauthorized", "<server>"),
-            ("fnpack: Maven did not make target/function.jar but target/app-1.jar\n", "but target/app-1.jar; write <finalName>"),
+            (
+                "fnpack: Maven did not make target/function.jar but target/app-1.jar\n",
+                "but target/app-1.jar; write <finalName>",
+            ),
             ("fnpack: Maven did not make target/function.jar but target/*.jar\n", "but nothing;"),
         ] {
             let explained = explain(output).unwrap_or_default();
@@ -139,8 +153,13 @@ mod tests {
 
     #[test]
     fn many_compiler_errors_are_counted() {
-        let output: String = (1..=5).map(|line| format!("[ERROR] /mnt/function/A.java:[{line},1] wrong\n")).collect();
+        let output: String =
+            (1..=5).map(|line| format!("[ERROR] /mnt/function/A.java:[{line},1] wrong\n")).collect();
         let explained = explain(&output).unwrap();
-        assert!(explained.contains("A.java:3") && !explained.contains("A.java:4") && explained.ends_with("(and 2 more)"));
+        assert!(
+            explained.contains("A.java:3")
+                && !explained.contains("A.java:4")
+                && explained.ends_with("(and 2 more)")
+        );
     }
 }

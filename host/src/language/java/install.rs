@@ -173,9 +173,9 @@ mod tests {
 
     #[test]
     fn a_pom_that_says_its_release_keeps_it() {
-        let pom = "<project><properties><maven.compiler.release>11</maven.compiler.release></properties></project>";
-        let found =
-            plan(&[("pom.xml", pom)], &runtime("17", Architecture::X64), &host("17.0.15")).unwrap();
+        let pom =
+            "<project><properties><maven.compiler.release>11</maven.compiler.release></properties></project>";
+        let found = plan(&[("pom.xml", pom)], &runtime("17", Architecture::X64), &host("17.0.15")).unwrap();
         assert!(!found.action.command.iter().any(|word| word.contains("compiler.release")));
     }
 }

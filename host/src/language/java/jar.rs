@@ -126,7 +126,12 @@ fn without_machine(manifest: &[u8]) -> Vec<u8> {
 
 /// Properties without comments, one of which is the time.
 fn without_comments(properties: &[u8]) -> Vec<u8> {
-    properties.split_inclusive(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"#")).flatten().copied().collect()
+    properties
+        .split_inclusive(|byte| *byte == b'\n')
+        .filter(|line| !line.starts_with(b"#"))
+        .flatten()
+        .copied()
+        .collect()
 }
 
 /// The version of Java that a class is for: the second number of its file, counted from Java 1.

@@ -52,8 +52,9 @@ impl Pom {
         let path = folder.join(&constant(MANIFEST));
         let text = read_text(store, tree, &path)?
             .ok_or_else(|| LanguageError::Manifest(format!("there is no {path}")))?;
-        let pom = Self::parse(&text)
-            .map_err(|line| LanguageError::Manifest(format!("{path}: line {line}: it is not well-formed XML")))?;
+        let pom = Self::parse(&text).map_err(|line| {
+            LanguageError::Manifest(format!("{path}: line {line}: it is not well-formed XML"))
+        })?;
         Ok((pom, text))
     }
 
@@ -112,13 +113,15 @@ pub fn add(store: &Store, tree: &Tree, packages: &[Requirement]) -> Result<Tree,
     let folder = folder(tree)?;
     let (pom, text) = Pom::read(store, tree, &folder)?;
     let mut tree = with_wrappers(tree, &folder)?;
-    let wanted: Vec<_> = packages.iter().filter(|package| !pom.dependencies.contains(&package.name)).collect();
+    let wanted: Vec<_> =
+        packages.iter().filter(|package| !pom.dependencies.contains(&package.name)).collect();
     if wanted.is_empty() {
         return Ok(tree);
     }
     let path = folder.join(&constant(MANIFEST));
     let Some(marker) = pom.marker else {
-        let names: Vec<_> = wanted.iter().map(|package| format!("{} {}", package.name, package.version)).collect();
+        let names: Vec<_> =
+            wanted.iter().map(|package| format!("{} {}", package.name, package.version)).collect();
         return Err(LanguageError::Manifest(format!(
             "{path} has no marker for the platform's packages ({}): write `<!-- {MARKER} -->` on a line between \
              <dependencies> and </dependencies>",
@@ -188,7 +191,8 @@ pub mod tests {
 
     #[test]
     fn the_marker_becomes_the_packages() {
-        let text = added("<project><dependencies>\n<!--PLATFORM_DEPENDENCIES-->\n</dependencies></project>").unwrap();
+        let text = added("<project><dependencies>\n<!--PLATFORM_DEPENDENCIES-->\n</dependencies></project>")
+            .unwrap();
         assert_eq!(
             text,
             "<project><dependencies>\n<dependency><groupId>org.one</groupId><artifactId>first</artifactId>\
@@ -206,9 +210,11 @@ pub mod tests {
         let declared = added(&text("").replace("<!--", &format!("{own}<!--"))).unwrap();
         assert_eq!(declared.matches("org.one").count(), 1);
         assert_eq!(declared.matches("org.two").count(), 1);
-        let plugin = format!("<build><plugins><plugin><dependencies>{own}</dependencies></plugin></plugins></build>");
+        let plugin =
+            format!("<build><plugins><plugin><dependencies>{own}</dependencies></plugin></plugins></build>");
         assert_eq!(added(&text(&plugin)).unwrap().matches("<version>1.0").count(), 1);
-        let managed = format!("<dependencyManagement><dependencies>{own}</dependencies></dependencyManagement>");
+        let managed =
+            format!("<dependencyManagement><dependencies>{own}</dependencies></dependencyManagement>");
         let managed = added(&text(&managed)).unwrap();
         assert_eq!((managed.matches("org.one").count(), managed.matches("<version>1.0").count()), (2, 0));
     }
@@ -256,7 +262,11 @@ pub mod tests {
                 false,
             ),
         ] {
-            assert_eq!(Pom::parse(&format!("<project>{inside}</project>")).unwrap().sets_release, sets, "{inside}");
+            assert_eq!(
+                Pom::parse(&format!("<project>{inside}</project>")).unwrap().sets_release,
+                sets,
+                "{inside}"
+            );
         }
     }
 }

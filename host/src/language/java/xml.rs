@@ -20,7 +20,7 @@ pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, usize> {
     let mut pieces = Vec::new();
     let mut open = Vec::new();
     let mut at = 0;
-    let line = |at: usize| text[..at].lines().count().max(1);
+    let line = |at: usize| text[..at].matches('\n').count() + 1;
     while at < text.len() {
         let rest = &text[at..];
         let up_to = |begin: &str, end: &str| {
@@ -93,8 +93,7 @@ mod tests {
 
     #[test]
     fn a_document_is_taken_apart() {
-        let text =
-            "<?xml version=\"1.0\"?>\n<!DOCTYPE a>\n<a b=\">\">\n <c/> <!-- <d> --><e ><![CDATA[x<]]></e >\n</a>\n";
+        let text = "<?xml version=\"1.0\"?>\n<!DOCTYPE a>\n<a b=\">\">\n <c/> <!-- <d> --><e ><![CDATA[x<]]></e >\n</a>\n";
         use Piece::{Comment, End, Start, Text};
         let comment = text.find("<!-- ").unwrap();
         assert_eq!(
@@ -115,7 +114,7 @@ mod tests {
     #[test]
     fn what_is_malformed_is_an_error_with_its_line() {
         for (text, line) in
-            [("<a>\n<b></a>", 2), ("<a>\n<!-- x", 2), ("<a", 1), ("<a>\n\n", 2), ("<a b='>", 1), ("</a>", 1)]
+            [("<a>\n<b></a>", 2), ("<a>\n<!-- x", 2), ("<a", 1), ("<a>\n\n", 3), ("<a b='>", 1), ("</a>", 1)]
         {
             assert_eq!(pieces(text), Err(line), "{text}");
         }
