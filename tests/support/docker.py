@@ -6,6 +6,7 @@ from pathlib import Path
 
 PYTHON_IMAGE = "fnpack-test-python:3.11"
 NODEJS_IMAGE = "fnpack-test-nodejs:18"
+JAVA_IMAGE = "fnpack-test-java:17"
 
 
 def docker(*args: str, check: bool = True) -> str:
