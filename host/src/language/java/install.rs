@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::pom::{self, Pom};
+use super::pom::{self, COMPILER, Pom};
 use super::{JAVA, PROGRAM, release};
 use crate::executor::{Action, Environment};
 use crate::language::{Installation, LanguageError, Place, Runtime, constant};
@@ -82,7 +82,10 @@ fn command(folder: &RelPath, pom: &Pom, runtime: &Runtime) -> Vec<String> {
     command.push("-Daether.syncContext.named.factory=file-lock".to_owned());
     command.push("-Daether.syncContext.named.nameMapper=file-gav".to_owned());
     if !pom.sets_release {
-        command.push(format!("-Dmaven.compiler.release={}", runtime.version));
+        // The others are for a compiler plugin that is older than the first, such as Maven 3.8's own.
+        for name in COMPILER {
+            command.push(format!("-Dmaven.compiler.{name}={}", runtime.version));
+        }
     }
     command
 }

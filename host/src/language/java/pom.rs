@@ -15,7 +15,7 @@ const MARKER: &str = "PLATFORM_DEPENDENCIES";
 /// How deep below the language's folder a manifest is looked for.
 const DEPTH: usize = 3;
 /// What sets the version that the compiler compiles for.
-const COMPILER: [&str; 3] = ["release", "source", "target"];
+pub const COMPILER: [&str; 3] = ["release", "source", "target"];
 
 /// The folder of the manifest: the one that is nearest to the root, and of several the first by
 /// name.
