@@ -341,7 +341,7 @@ class TestErrors:
         fnpack.java(suite, env={"PATH": str(tools)}, status=1).says("Maven is not installed", "--executor docker")
 
 
-NEWER = "<properties><maven.compiler.release>17</maven.compiler.release></properties>"
+NEWER = "<properties><maven.compiler.source>17</maven.compiler.source><maven.compiler.target>17</maven.compiler.target></properties>"
 
 
 class TestSettings:

@@ -27,6 +27,13 @@ pub fn explain(output: &str) -> Option<String> {
     if let Some(version) = after(output, "release version ").filter(|_| has("not supported")) {
         return Some(format!("the JDK is too old to compile for Java {}", word(version)));
     }
+    if has("Source option 5 is no longer supported") {
+        return Some(
+            "Maven's compiler plugin is too old for this JDK, or to know maven.compiler.release; name maven-compiler-plugin \
+             3.6.0 or newer in pom.xml"
+                .to_owned(),
+        );
+    }
     if has("No compiler is provided in this environment") {
         return Some(
             "Maven runs on a JRE, which has no compiler; install a JDK, and set JAVA_HOME to it".to_owned(),
@@ -138,6 +145,7 @@ mod tests {
             ),
             ("PKIX path building failed: unable to find valid certification path", "ca-bundle"),
             ("error: release version 21 not supported", "compile for Java 21"),
+            ("[ERROR] Source option 5 is no longer supported. Use 7 or later.", "compiler plugin is too old"),
             ("authentication failed for https://maven.example, status code: 401 Unauthorized", "<server>"),
             (
                 "fnpack: Maven did not make target/function.jar but target/app-1.jar\n",
