@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-from support import zips
+from support import docker, zips
 from support.command import Fnpack
 from support.java import FUNCTION, MARKER, POM, SOURCE, google, hello, openwhisk
 from support.places import BENCHMARKS
@@ -292,6 +292,34 @@ class TestBuild:
             assert jar.read("note").decode() == ". 17 AWS\n"
 
 
+@pytest.mark.docker
+class TestDocker:
+    def test_a_container_makes_the_same_bytes(self, fnpack, suite):
+        """One whose Java trusts nobody of itself: it is told the certificates of `ca-bundle`."""
+        hello(suite)
+        suite.settings(docker.settings())
+        alone = fnpack.elsewhere("alone")
+        (alone.cache / "downloads").unlink()
+        contained = alone.java(suite, "--executor", "docker").status_is("built")
+        assert contained.sha256 == fnpack.java(suite).sha256
+        assert alone.java(suite, "--executor", "docker").status_is("cached")
+
+    def test_a_compiler_error_is_told_with_file_and_line(self, fnpack, suite):
+        hello(suite, source=SOURCE.replace("event.containsKey", "event.containsKeey"))
+        suite.settings(docker.settings())
+        run = fnpack.java(suite, "--executor", "docker", status=1)
+        run.says("does not compile: src/main/java/function/Function.java:7: cannot find symbol")
+
+    def test_the_users_settings_reach_maven(self, fnpack, suite):
+        hello(suite)
+        suite.settings(docker.settings())
+        alone = fnpack.elsewhere("alone")
+        (alone.cache / "downloads").unlink()
+        (alone.home / "user/.m2").mkdir()
+        (alone.home / "user/.m2/settings.xml").write_text(TestSettings.MIRROR.format("usual"))
+        alone.java(suite, "--executor", "docker", status=1).says("127.0.0.1:9/usual")
+
+
 class TestErrors:
     def test_a_missing_marker_is_told_with_its_place(self, fnpack, suite):
         hello(suite, pom=POM.replace(MARKER, ""))
@@ -348,7 +376,7 @@ class TestSettings:
     MIRROR = """\
 <settings>
   <mirrors>
-    <mirror><id>own</id><mirrorOf>*</mirrorOf><url>http://127.0.0.1:9/{}</url></mirror>
+    <mirror><id>own</id><mirrorOf>*</mirrorOf><url>https://127.0.0.1:9/{}</url></mirror>
   </mirrors>
 </settings>
 """
@@ -359,10 +387,10 @@ class TestSettings:
         (alone.cache / "downloads").unlink()
         home = alone.home / "user/.m2"
         home.mkdir()
-        (home / "settings.xml").write_text(self.MIRROR.format("usual").replace("http:", "https:"))
+        (home / "settings.xml").write_text(self.MIRROR.format("usual"))
         alone.java(suite, status=1).says("127.0.0.1:9/usual")
         named = tmp_path / "a folder/other.xml"
         named.parent.mkdir()
-        named.write_text(self.MIRROR.format("named").replace("http:", "https:"))
+        named.write_text(self.MIRROR.format("named"))
         (tmp_path / "link.xml").symlink_to(named)
         alone.java(suite, env={"MAVEN_ARGS": f"-s {tmp_path}/link.xml"}, status=1).says("127.0.0.1:9/named")

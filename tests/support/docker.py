@@ -47,6 +47,7 @@ def settings(python: str = PYTHON_IMAGE, nodejs: str = NODEJS_IMAGE, more: str =
         "[platform.aws.build-images]",
         f'"python-3.11-x64" = "{python}"',
         f'"nodejs-20-x64" = "{nodejs}"',
+        f'"java-17-x64" = "{JAVA_IMAGE}"',
         "[docker]",
     ]
     if bundle:
