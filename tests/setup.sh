@@ -136,6 +136,19 @@ google() {
   remember "$gcp/storage" "$storage"
 }
 
+# What runs functions as Azure Functions does, and the service beside them.
+microsoft() {
+  local from=$tests/runtimes/azure-python/requirements.txt to=$tools/runtime-azure-python
+  if ! current "$to" "$from"; then
+    say "installing runtimes/azure-python"
+    rm -rf "$to"
+    "$(find_python)" -m venv --without-pip "$to"
+    "$root/.venv/bin/uv" pip install --quiet --python "$to/bin/python" -r "$from"
+    remember "$to" "$from"
+  fi
+  node_packages azure-nodejs
+}
+
 engine() {
   if ! "$tests/engine.sh" answers; then
     apt_for docker=docker.io dockerd=docker.io iptables=iptables
@@ -159,6 +172,7 @@ if [[ ${#missing[@]} -eq 0 ]]; then
   node_packages nodejs
   node_packages nodejs-sdk
   google
+  microsoft
 fi
 [[ -z $with_docker ]] || engine
 

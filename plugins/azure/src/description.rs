@@ -1,8 +1,6 @@
 //! What Azure Functions is and can do.
 
-use fnpack_plugin::{
-    BuildImage, Deployment, Description, ImageSource, Limit, Runtime, Subject, Support,
-};
+use fnpack_plugin::{BuildImage, Deployment, Description, ImageSource, Limit, Runtime, Subject, Support};
 
 /// Code, as a zip. Functions as containers are another offer, with plans of their own.
 const PACKAGE: &str = "package";

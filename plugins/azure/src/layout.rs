@@ -102,8 +102,7 @@ fn exists(name: &str) -> Result<bool, Failure> {
 /// The range of extensions is that of
 /// <https://learn.microsoft.com/azure/azure-functions/functions-bindings-register#extension-bundles>.
 fn host_json(timeout_seconds: u32) -> String {
-    let (hours, minutes, seconds) =
-        (timeout_seconds / 3600, timeout_seconds / 60 % 60, timeout_seconds % 60);
+    let (hours, minutes, seconds) = (timeout_seconds / 3600, timeout_seconds / 60 % 60, timeout_seconds % 60);
     format!(
         r#"{{
   "version": "2.0",
