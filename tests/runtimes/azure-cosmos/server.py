@@ -26,6 +26,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PAGE = 2
 PATCH = 10
+PATCH_TYPES = ("application/json-patch+json", "application/json_patch+json")
 OWN = ("_rid", "_self", "_etag", "_attachments", "_ts")
 
 
@@ -131,8 +132,9 @@ class Cosmos:
         raise Refused(405, "MethodNotAllowed", f"{method} of an item")
 
     def _patched(self, table, item, headers, patch):
-        if headers.get("content-type") not in ("application/json-patch+json", "application/json_patch+json"):
-            raise bad(f"a patch is application/json-patch+json, not {headers.get('content-type')}")
+        # The library for JavaScript names no type.
+        if headers.get("content-type", "application/json-patch+json") not in PATCH_TYPES:
+            raise bad(f"a patch is {PATCH_TYPES[0]}, not {headers['content-type']}")
         operations = patch["operations"]
         if not 1 <= len(operations) <= PATCH:
             raise bad(f"{len(operations)} operations, where a patch has 1 to {PATCH}")

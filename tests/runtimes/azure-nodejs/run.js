@@ -1,4 +1,4 @@
-// Runs a function app as the runtime of Azure Functions for Node.js does: run.js APP PORT
+// Runs a function app as the runtime of Azure Functions for Node.js does: run.js APP PORT MODULES
 //
 // Functions are found and loaded by host.json and their function.json. The real library of the programming model v3
 // makes a function's context and request of the host's messages, and the host's message of its response; here are the
@@ -13,7 +13,7 @@ const Module = require('node:module');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 
-const [app, port] = [path.resolve(process.argv[2]), Number(process.argv[3])];
+const [app, port, modules] = [path.resolve(process.argv[2]), Number(process.argv[3]), process.argv[4]];
 
 let model;
 const load = Module._load;
@@ -22,7 +22,8 @@ Module._load = function (name, ...rest) {
   if (name === '@azure/functions-core') return { setProgrammingModel: (given) => (model = given) };
   return load.call(this, name, ...rest);
 };
-require('@azure/functions').setup();
+// MODULES is not where functions look for their packages.
+Module.createRequire(path.join(modules, 'run.js'))('@azure/functions').setup();
 
 /** As the worker takes a script for an ES module or not. */
 async function loadScript(file, manifest) {

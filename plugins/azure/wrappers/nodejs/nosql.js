@@ -47,7 +47,8 @@ class nosql {
       .map(([name, value]) => ({ op: 'set', path: `/${toPointer(name)}`, value }));
     try {
       for (let start = 0; start < operations.length; start += PATCH) {
-        await container(table).item(fields.id, primary[1]).patch(operations.slice(start, start + PATCH));
+        const some = operations.slice(start, start + PATCH);
+        await container(table).item(fields.id, primary[1]).patch({ operations: some });
       }
     } catch (error) {
       if (error.code !== 404) throw error;
