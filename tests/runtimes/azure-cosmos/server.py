@@ -103,6 +103,9 @@ class Cosmos:
         return {"id": table, "partitionKey": key, "_rid": "c", "_self": "dbs/d/colls/c/", "_etag": '"1"', "_ts": 1}
 
     def _post(self, table, headers, body):
+        if headers.get("x-ms-cosmos-is-query-plan-request", "").lower() == "true":
+            self._select(headers, body)
+            return 200, {}, PLAN
         if headers.get("x-ms-documentdb-isquery", "").lower() == "true":
             return self._query(table, headers, body)
         partition, item = self._partition(headers), json.loads(body)
@@ -150,12 +153,15 @@ class Cosmos:
             item[name] = operation["value"]
         return item
 
-    def _query(self, table, headers, body):
+    def _select(self, headers, body):
         if headers.get("content-type") != "application/query+json":
             raise bad(f"a query is application/query+json, not {headers.get('content-type')}")
         query = json.loads(body)
         if query["query"] != "SELECT * FROM c" or query.get("parameters"):
             raise bad(f"the query {query} is not known here")
+
+    def _query(self, table, headers, body):
+        self._select(headers, body)
         partition = json.dumps(self._partition(headers))
         items = [item for key, item in sorted(self._items.items()) if key[:2] == (table, partition)]
         start = int(headers.get("x-ms-continuation") or 0)
@@ -193,6 +199,17 @@ class Cosmos:
 RANGE = {
     "id": "0", "minInclusive": "", "maxExclusive": "FF", "_rid": "r", "_self": "dbs/d/colls/c/pkranges/r/",
     "_etag": '"1"', "_ts": 1, "ridPrefix": 0, "throughputFraction": 1, "status": "online", "parents": [],
+}
+
+# What a query over all partitions would have to do; of one partition, nothing.
+PLAN = {
+    "partitionedQueryExecutionInfoVersion": 2,
+    "queryInfo": {
+        "distinctType": "None", "top": None, "offset": None, "limit": None, "orderBy": [], "orderByExpressions": [],
+        "groupByExpressions": [], "groupByAliases": [], "aggregates": [], "groupByAliasToAggregateType": {},
+        "rewrittenQuery": "", "hasSelectValue": False,
+    },
+    "queryRanges": [{"min": "", "max": "FF", "isMinInclusive": True, "isMaxInclusive": False}],
 }
 
 
