@@ -161,7 +161,7 @@ class Storage:
         self.requests = []
         self._server = Server(
             [
-                TOOLS / "storage/fake-gcs-server", "-scheme", "http", "-host", "127.0.0.1", "-port", port,
+                TOOLS / "gcp/storage/fake-gcs-server", "-scheme", "http", "-host", "127.0.0.1", "-port", port,
                 "-backend", "memory", "-external-url", self.address, "-public-host", self.address.removeprefix("http://"),
             ],
             port, folder / "storage.log",
@@ -270,7 +270,7 @@ class Datastore:
     def __init__(self, folder):
         self._log = folder / "datastore.jsonl"
         self._process = subprocess.Popen(
-            [TOOLS / "datastore/bin/python", PROJECT / "tests/runtimes/gcp-datastore/server.py", DATABASE, self._log],
+            [TOOLS / "gcp/datastore/bin/python", PROJECT / "tests/runtimes/gcp-datastore/server.py", DATABASE, self._log],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
         )
         self.address = f"127.0.0.1:{int(self._process.stdout.readline())}"
@@ -289,14 +289,14 @@ class Datastore:
 
 @pytest.fixture(scope="module", autouse=True)
 def runtimes():
-    for part in ("python", "runtime-gcp-nodejs", "datastore"):
+    for part in ("gcp/python", "runtime-gcp-nodejs", "gcp/datastore"):
         if not (TOOLS / part).exists():
             lacking(f"{TOOLS.name}/{part} is missing: run tests/setup.sh")
 
 
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory):
-    if not (TOOLS / "storage/fake-gcs-server").exists():
+    if not (TOOLS / "gcp/storage/fake-gcs-server").exists():
         lacking("the emulator of Cloud Storage is missing: run tests/setup.sh where Go is installed")
     service = Storage(tmp_path_factory.mktemp("storage"))
     yield service
