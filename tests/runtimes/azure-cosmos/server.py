@@ -7,8 +7,9 @@ API's documentation, and no test against it can show that the service itself wou
 It refuses what the service refuses: a request that is not signed with the account's KEY, that names no version of the
 API, that is older than a quarter of an hour or that has no partition key; an item whose partition key, at PATH of
 its container TABLE, is another than the request's; an id that is no text or has forbidden characters; a patch of more
-than ten operations, of the id or of the partition key. Queries answer two items at a time. Each request
-is a JSON line of LOG.
+than ten operations, of the id or of the partition key. Queries answer two items at a time. An item whose id begins with
+"appears" is made by somebody else, with a field of theirs, as soon as a patch did not find it. Each request is a JSON
+line of LOG.
 """
 
 import base64
@@ -119,6 +120,8 @@ class Cosmos:
         key = (table, json.dumps(self._partition(headers)), name)
         found = self._items.get(key)
         if found is None:
+            if method == "PATCH" and name.startswith("appears"):
+                self._write(key, {"id": name, self._tables[table][1:]: self._partition(headers), "theirs": 1})
             raise Refused(404, "NotFound", f"there is no item {name}")
         if method == "GET":
             return 200, {}, found

@@ -41,18 +41,13 @@ class nosql {
   /** Sets fields of an item and leaves its others; an item that is not there is made. */
   async update(table, primary, secondary, updates) {
     const fields = toDocument(primary, secondary, updates);
-    const operations = Object.entries(fields)
-      // Neither can be set; what has no value is no part of JSON.
-      .filter(([name, value]) => name !== 'id' && name !== primary[0] && value !== undefined)
-      .map(([name, value]) => ({ op: 'set', path: `/${toPointer(name)}`, value }));
+    if (await patch(table, primary, fields)) return;
     try {
-      for (let start = 0; start < operations.length; start += PATCH) {
-        const some = operations.slice(start, start + PATCH);
-        await container(table).item(fields.id, primary[1]).patch({ operations: some });
-      }
+      await container(table).items.create(fields);
     } catch (error) {
-      if (error.code !== 404) throw error;
-      await container(table).items.upsert(fields);
+      if (error.code !== 409) throw error;
+      // Somebody else was faster; what that wrote stays.
+      await patch(table, primary, fields);
     }
   }
 
@@ -71,6 +66,24 @@ class nosql {
       if (error.code !== 404) throw error;
     }
   }
+}
+
+/** Sets fields of an item: the promise whether there is one. */
+async function patch(table, primary, fields) {
+  const operations = Object.entries(fields)
+    // Neither key of the service's can be set; what has no value is no part of JSON.
+    .filter(([name, value]) => name !== 'id' && name !== primary[0] && value !== undefined)
+    .map(([name, value]) => ({ op: 'set', path: `/${toPointer(name)}`, value }));
+  const item = container(table).item(fields.id, primary[1]);
+  try {
+    for (let start = 0; start < operations.length; start += PATCH) {
+      await item.patch({ operations: operations.slice(start, start + PATCH) });
+    }
+  } catch (error) {
+    if (error.code !== 404) throw error;
+    return false;
+  }
+  return true;
 }
 
 /** The service's own key, which is text. */

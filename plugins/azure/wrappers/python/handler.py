@@ -6,7 +6,7 @@ import os
 import time
 import uuid
 
-import azure.functions as azure
+from azure.functions import Context, HttpRequest, HttpResponse
 
 from . import function
 
@@ -18,7 +18,7 @@ class BadRequest(Exception):
     """The caller's mistake: HTTP status 400."""
 
 
-def main(req: azure.HttpRequest, context: azure.Context) -> azure.HttpResponse:
+def main(req: HttpRequest, context: Context) -> HttpResponse:
     """Answers an HTTP request; an exception of the benchmark is a response with status 500."""
     global _is_cold
     is_cold, _is_cold = _is_cold, False
@@ -90,7 +90,7 @@ def _upload_log(container, request_id, result, compute_time):
 
 
 def _response(status, body):
-    return azure.HttpResponse(json.dumps(body), status_code=status, mimetype="application/json")
+    return HttpResponse(json.dumps(body), status_code=status, mimetype="application/json")
 
 
 def _failure(status, error, request_id):

@@ -43,19 +43,14 @@ class nosql:
         """Sets fields of an item and leaves its others; an item that is not there is made."""
         container = self._container(table)
         fields = _document(primary, secondary, updates)
-        # Neither can be set.
-        changes = [(name, value) for name, value in fields.items() if name not in ("id", primary[0])]
-        operations = [{"op": "set", "path": f"/{_pointer(name)}", "value": value} for name, value in changes]
-        try:
-            for start in range(0, len(operations), PATCH):
-                container.patch_item(fields["id"], primary[1], operations[start : start + PATCH])
-        except _not_found():
-            container.upsert_item(fields)
+        if not _patch(container, primary, fields):
+            _create(container, primary, fields)
 
     def query(self, table, primary, secondary_key_name):
         """All items with this primary key."""
         items = self._container(table).query_items("SELECT * FROM c", partition_key=primary[1])
-        return [_item(found, primary, (secondary_key_name, found.get(secondary_key_name, found["id"]))) for found in items]
+        name = secondary_key_name
+        return [_item(found, primary, (name, found.get(name, found["id"]))) for found in items]
 
     def delete(self, table, primary, secondary):
         """Removes an item; nothing happens when there is none."""
@@ -77,6 +72,29 @@ class nosql:
             client = CosmosClient(_setting("URL"), credential=_setting("CREDS"))
             self._database = client.get_database_client(_setting("DATABASE"))
         return self._database.get_container_client(table)
+
+
+def _patch(container, primary, fields):
+    """Sets fields of an item; whether there is one."""
+    # Neither key of the service's can be set.
+    changes = [(name, value) for name, value in fields.items() if name not in ("id", primary[0])]
+    operations = [{"op": "set", "path": f"/{_pointer(name)}", "value": value} for name, value in changes]
+    try:
+        for start in range(0, len(operations), PATCH):
+            container.patch_item(fields["id"], primary[1], operations[start : start + PATCH])
+    except _not_found():
+        return False
+    return True
+
+
+def _create(container, primary, fields):
+    from azure.cosmos.exceptions import CosmosResourceExistsError
+
+    try:
+        container.create_item(fields)
+    except CosmosResourceExistsError:
+        # Somebody else was faster; what that wrote stays.
+        _patch(container, primary, fields)
 
 
 def _not_found():
