@@ -151,6 +151,19 @@ java_runtimes() {
   done
 }
 
+# What runs functions as Azure Functions does, and the service beside them.
+microsoft() {
+  local from=$tests/runtimes/azure-python/requirements.txt to=$tools/runtime-azure-python
+  if ! current "$to" "$from"; then
+    say "installing runtimes/azure-python"
+    rm -rf "$to"
+    "$(find_python)" -m venv --without-pip "$to"
+    "$root/.venv/bin/uv" pip install --quiet --python "$to/bin/python" -r "$from"
+    remember "$to" "$from"
+  fi
+  node_packages azure-nodejs
+}
+
 engine() {
   if ! "$tests/engine.sh" answers; then
     apt_for docker=docker.io dockerd=docker.io iptables=iptables
@@ -175,6 +188,7 @@ if [[ ${#missing[@]} -eq 0 ]]; then
   node_packages nodejs
   node_packages nodejs-sdk
   google
+  microsoft
   java_runtimes
 fi
 [[ -z $with_docker ]] || engine

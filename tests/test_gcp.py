@@ -11,11 +11,8 @@ import json
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -29,7 +26,7 @@ from conftest import lacking
 from support import zips
 from support.command import Fnpack
 from support.places import BENCHMARKS, PROJECT
-from support.processes import wait_for
+from support.servers import Server, free_port
 from support.suite import Suite
 
 TOOLS = PROJECT / ".tools"
@@ -53,45 +50,6 @@ MANIFESTS = {
     "requirements.txt", "pyproject.toml", "uv.lock", "poetry.lock", "Pipfile",
     "package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock",
 }
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", port)) == 0
-
-
-class Server:
-    """A process that serves a loopback port, and all that it starts."""
-
-    def __init__(self, command, port, log, **popen):
-        self.address = f"127.0.0.1:{port}"
-        self.log = log
-        with open(log, "wb") as output:
-            self._process = subprocess.Popen(
-                [*map(str, command)], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, **popen
-            )
-        try:
-            wait_for(lambda: answers(port) or self._process.poll() is not None, 30, f"an answer of {command[0]}")
-            assert self._process.poll() is None, self.output()
-        except BaseException:
-            self.close()
-            raise
-
-    def output(self) -> str:
-        return self.log.read_text(errors="replace")
-
-    def close(self):
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self._process.wait()
 
 
 class Function(Server):
@@ -161,7 +119,7 @@ class Storage:
         self.requests = []
         self._server = Server(
             [
-                TOOLS / "storage/fake-gcs-server", "-scheme", "http", "-host", "127.0.0.1", "-port", port,
+                TOOLS / "gcp/storage/fake-gcs-server", "-scheme", "http", "-host", "127.0.0.1", "-port", port,
                 "-backend", "memory", "-external-url", self.address, "-public-host", self.address.removeprefix("http://"),
             ],
             port, folder / "storage.log",
@@ -270,7 +228,7 @@ class Datastore:
     def __init__(self, folder):
         self._log = folder / "datastore.jsonl"
         self._process = subprocess.Popen(
-            [TOOLS / "datastore/bin/python", PROJECT / "tests/runtimes/gcp-datastore/server.py", DATABASE, self._log],
+            [TOOLS / "gcp/datastore/bin/python", PROJECT / "tests/runtimes/gcp-datastore/server.py", DATABASE, self._log],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
         )
         self.address = f"127.0.0.1:{int(self._process.stdout.readline())}"
@@ -289,14 +247,14 @@ class Datastore:
 
 @pytest.fixture(scope="module", autouse=True)
 def runtimes():
-    for part in ("python", "runtime-gcp-nodejs", "datastore"):
+    for part in ("gcp/python", "runtime-gcp-nodejs", "gcp/datastore"):
         if not (TOOLS / part).exists():
             lacking(f"{TOOLS.name}/{part} is missing: run tests/setup.sh")
 
 
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory):
-    if not (TOOLS / "storage/fake-gcs-server").exists():
+    if not (TOOLS / "gcp/storage/fake-gcs-server").exists():
         lacking("the emulator of Cloud Storage is missing: run tests/setup.sh where Go is installed")
     service = Storage(tmp_path_factory.mktemp("storage"))
     yield service
