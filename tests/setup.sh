@@ -139,7 +139,7 @@ google() {
 # What runs Java functions as the platforms do.
 java_runtimes() {
   local name
-  for name in lambda gcp openwhisk; do
+  for name in lambda azure gcp openwhisk; do
     local from=$tests/runtimes/java-$name/pom.xml to=$tools/runtime-java/$name
     current "$to" "$from" && continue
     say "installing runtimes/java-$name"

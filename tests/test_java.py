@@ -1,7 +1,7 @@
 """Java functions, built by the real Maven, and run as each platform runs them.
 
-Lambda's runtime interface client and Google's Functions Framework are the real ones. OpenWhisk's runtime is a small
-server of the tests' own, by the published action contract.
+Lambda's runtime interface client and Google's Functions Framework are the real ones. Azure's host is a small one that
+follows function.json, with the real library; OpenWhisk's runtime is a small server by the published action contract.
 """
 
 import base64
@@ -13,7 +13,7 @@ import pytest
 
 from support import docker, zips
 from support.command import Fnpack
-from support.java import FUNCTION, MARKER, POM, SOURCE, google, hello, openwhisk
+from support.java import FUNCTION, MARKER, POM, SOURCE, azure, google, hello, openwhisk
 from support.places import BENCHMARKS
 from support.runtime_api import LambdaFunction, body_of, http_event
 from support.suite import Suite
@@ -95,6 +95,20 @@ def on_google(package, tmp_path):
 
 
 @pytest.fixture
+def on_azure(package, tmp_path):
+    started = []
+
+    def start(benchmark="010.hello", **environment):
+        app = zips.unpack(package("azure", benchmark), tmp_path / f"azure-{len(started)}")
+        started.append(azure(app, tmp_path / f"azure-{len(started)}.log", **environment))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.close()
+
+
+@pytest.fixture
 def on_openwhisk(package, tmp_path):
     started = []
 
@@ -163,6 +177,35 @@ class TestLambda:
         assert names[2:] == sorted(names[2:], key=lambda name: (not name.startswith("META-INF/"), name.encode()))
         assert not any(word in manifest for word in ("Created-By", "Build-Jdk", "Built-By")), manifest
         assert {"function/Function.class", "templates/page.html", "org/serverlessbench/Handler.class"} <= set(names)
+
+
+class TestAzure:
+    def test_a_program_answers_with_the_fields_of_the_other_languages(self, on_azure):
+        function = on_azure(cold_start="1")
+        (status, first), (_, second) = (function.post({"name": "tester"}, "/api/handler") for _ in range(2))
+        assert status == 200
+        check_fields(first)
+        assert first["result"]["hello"] == "tester"
+        assert first["result"]["event"]["request-id"] == first["request_id"] != second["request_id"]
+        assert (first["is_cold"], second["is_cold"], first["cold_start_var"]) == (True, False, "1")
+
+    def test_what_fails_is_a_response(self, on_azure):
+        function = on_azure()
+        for body, status, words in [
+            (b"{", 400, "not JSON"),
+            (b"[1]", 400, "not an object"),
+            (b'{"fail": "on purpose"}', 500, "on purpose"),
+        ]:
+            answered, answer = function.post(body, "/api/handler")
+            assert answered == status and words in answer["error"]["message"], answer
+        assert answer["error"]["type"] == "IllegalStateException"
+
+    def test_the_projects_benchmarks_run(self, on_azure):
+        _, body = on_azure("110.dynamic-html").post({"username": "me", "random_len": 3}, "/api/handler")
+        assert body["result"]["result"].count("<li>") == 3
+
+    def test_the_program_is_a_library_of_the_app(self, package):
+        assert sorted(zips.names(package("azure"))) == ["handler/function.json", "host.json", "lib/function.jar"]
 
 
 class TestGoogle:

@@ -2,15 +2,12 @@
 
 import json
 import os
-import signal
-import socket
-import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 from .places import PROJECT, TOOLS
-from .processes import wait_for
+from .servers import Server, free_port
 from .suite import Benchmark, Suite
 
 MARKER = "<!-- PLATFORM_DEPENDENCIES -->"
@@ -58,41 +55,20 @@ def hello(suite: Suite, name: str = "010.hello", files: dict | None = None, pom:
     return suite.benchmark(name, config={"languages": ["java"]}, files=own | (files or {}))
 
 
-class JavaServer:
+class JavaServer(Server):
     """A Java program that serves HTTP on a free loopback port."""
 
     def __init__(self, log: Path, *command: str | Path, **environment: str):
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            port = found.getsockname()[1]
-        self._address = f"http://127.0.0.1:{port}"
-        self._log = log
-        with open(log, "wb") as output:
-            self._process = subprocess.Popen(
-                [str(word).replace("PORT", str(port)) for word in command],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
-                env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **environment},
-            )
-
-        def answers():
-            with socket.socket() as tried:
-                return tried.connect_ex(("127.0.0.1", port)) == 0 or self._process.poll() is not None
-
-        try:
-            wait_for(answers, 60, f"an answer of {command[0]}")
-            assert self._process.poll() is None, self.output()
-        except BaseException:
-            self.close()
-            raise
-
-    def output(self) -> str:
-        return self._log.read_text(errors="replace")
+        port = free_port()
+        command = [str(word).replace("PORT", str(port)) for word in command]
+        variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+        super().__init__(command, port, log, env=variables | environment)
 
     def post(self, body: object, path: str = "/", headers: dict | None = None) -> tuple[int, object]:
         """The status and the JSON of the answer to a request."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         given = {"Content-Type": "application/json"} | (headers or {})
-        request = urllib.request.Request(self._address + path, data=data, headers=given, method="POST")
+        request = urllib.request.Request(f"http://{self.address}{path}", data=data, headers=given, method="POST")
         try:
             answer = urllib.request.urlopen(request, timeout=60)
         except urllib.error.HTTPError as error:
@@ -101,19 +77,6 @@ class JavaServer:
             text = answer.read().decode()
             assert text, f"no answer\n{self.output()}"
             return answer.status, json.loads(text)
-
-    def close(self):
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self._process.wait()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def google(jar: Path, log: Path, **environment: str) -> JavaServer:
@@ -130,3 +93,15 @@ def openwhisk(log: Path, **environment: str) -> JavaServer:
     proxy = PROJECT / "tests/runtimes/java-openwhisk/Proxy.java"
     libraries = f"{TOOLS / 'runtime-java/openwhisk'}/*"
     return JavaServer(log, "java", "-cp", libraries, proxy, "PORT", **environment)
+
+
+def azure(app: Path, log: Path, **environment: str) -> JavaServer:
+    """A function app, run by a small host that follows its function.json: runtimes/java-azure/Host.java."""
+    described = json.loads((app / "handler/function.json").read_text())
+    [trigger] = [binding for binding in described["bindings"] if binding["type"] == "httpTrigger"]
+    jar = (app / "handler" / described["scriptFile"]).resolve()
+    libraries = f"{TOOLS / 'runtime-java/azure'}/*"
+    host = PROJECT / "tests/runtimes/java-azure/Host.java"
+    return JavaServer(
+        log, "java", "-cp", libraries, host, "PORT", jar, described["entryPoint"], trigger["name"], **environment
+    )

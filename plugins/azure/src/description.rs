@@ -25,8 +25,8 @@ struct Row {
 /// Systems and images are those of <https://github.com/Azure/azure-functions-docker>, host/4: Debian 11 for
 /// Python up to 3.11 and Node.js 20, Debian 12 for what is newer. Python has images for building up to
 /// 3.12 (issue 1232 there); after that, and for Node.js, the runtime's own image is taken: it has the installer,
-/// but no compiler.
-const ROWS: [Row; 8] = [
+/// but no compiler. Java is on Debian 11 up to 17; it is built in images of Maven.
+const ROWS: [Row; 11] = [
     python("3.10", "4-python3.10-buildenv", BULLSEYE),
     python("3.11", "4-python3.11-buildenv", BULLSEYE),
     python("3.12", "4-python3.12-buildenv", BOOKWORM),
@@ -35,6 +35,9 @@ const ROWS: [Row; 8] = [
     nodejs("20", "4-node20", BULLSEYE),
     nodejs("22", "4-node22", BOOKWORM),
     nodejs("24", "4-node24", BOOKWORM),
+    java("11", "3-eclipse-temurin-11", BULLSEYE),
+    java("17", "3-eclipse-temurin-17", BULLSEYE),
+    java("21", "3-eclipse-temurin-21", BOOKWORM),
 ];
 
 const fn python(version: &'static str, image: &'static str, libc: &'static str) -> Row {
@@ -43,6 +46,10 @@ const fn python(version: &'static str, image: &'static str, libc: &'static str) 
 
 const fn nodejs(version: &'static str, image: &'static str, libc: &'static str) -> Row {
     Row { language: "nodejs", version, image, libc }
+}
+
+const fn java(version: &'static str, image: &'static str, libc: &'static str) -> Row {
+    Row { language: "java", version, image, libc }
 }
 
 pub fn describe() -> Description {
@@ -77,7 +84,10 @@ fn limit() -> Limit {
 }
 
 fn support(row: &Row) -> Support {
-    let image = format!("mcr.microsoft.com/azure-functions/{}:{}", runtime_name(row.language), row.image);
+    let image = match row.language {
+        "java" => format!("docker.io/library/maven:{}", row.image),
+        language => format!("mcr.microsoft.com/azure-functions/{}:{}", runtime_name(language), row.image),
+    };
     Support {
         runtime: Runtime {
             language: row.language.to_owned(),

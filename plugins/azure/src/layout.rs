@@ -3,10 +3,11 @@
 //! which `func azure functionapp publish` refuses an app.
 //!
 //! <https://learn.microsoft.com/azure/azure-functions/functions-reference-python> (programming model v1),
-//! <https://learn.microsoft.com/azure/azure-functions/functions-reference-node> (v3).
+//! <https://learn.microsoft.com/azure/azure-functions/functions-reference-node> (v3),
+//! <https://learn.microsoft.com/azure/azure-functions/functions-reference-java>.
 
 use fnpack_plugin::{
-    Archive, Edit, Failure, Layout, Pair, RenameEntry, Target, move_all_but, pair, text_file, tree,
+    Archive, Edit, Failure, Layout, MoveEntry, Pair, RenameEntry, Target, move_all_but, pair, text_file, tree,
 };
 
 use crate::description::runtime_name;
@@ -14,6 +15,9 @@ use crate::unknown;
 
 /// The function's folder, by which its URL ends too.
 const FUNCTION: &str = "handler";
+/// A Java program with all that it needs, and where the runtime looks for it.
+const PROGRAM: &str = "function.jar";
+const LIBRARIES: &str = "lib";
 
 /// The memory of an instance of the Flex Consumption plan, in MiB:
 /// <https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#instance-sizes>.
@@ -24,6 +28,7 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
     let mut edits = match target.runtime.language.as_str() {
         "python" => python()?,
         "nodejs" => nodejs()?,
+        "java" => java(),
         other => return Err(unknown(other)),
     };
     edits.push(Edit::Write(text_file("host.json", &host_json(target.timeout_seconds))));
@@ -50,6 +55,8 @@ fn deploy(target: &Target) -> Vec<Pair> {
 fn check_entry_point(target: &Target) -> Result<(), Failure> {
     let names: &[&str] = match target.runtime.language.as_str() {
         "python" => &["function.py"],
+        // Maven made it, with the function in it.
+        "java" => &[PROGRAM],
         _ => &["function.js", "function.mjs", "function.cjs"],
     };
     if tree::entries("")?.iter().any(|entry| names.contains(&entry.name.as_str())) {
@@ -88,6 +95,21 @@ fn nodejs() -> Result<Vec<Edit>, Failure> {
     Ok(edits)
 }
 
+fn java() -> Vec<Edit> {
+    vec![
+        move_all_but(&[PROGRAM], FUNCTION),
+        Edit::Move(MoveEntry {
+            source: PROGRAM.to_owned(),
+            directory: LIBRARIES.to_owned(),
+            except: Vec::new(),
+        }),
+        function_json_of(
+            "../lib/function.jar",
+            "\n  \"entryPoint\": \"org.serverlessbench.Handler.handleRequest\",",
+        ),
+    ]
+}
+
 /// Whether a package.json declares ES modules. To see it where it does not does no harm: the name
 /// handler.cjs fits the handler always.
 fn says_module(package_json: &str) -> bool {
@@ -117,9 +139,14 @@ fn host_json(timeout_seconds: u32) -> String {
 }
 
 fn function_json(script: &str) -> Edit {
+    function_json_of(script, "")
+}
+
+/// With a line that says what of the script is called, where the runtime does not know.
+fn function_json_of(script: &str, entry_point: &str) -> Edit {
     let text = format!(
         r#"{{
-  "scriptFile": "{script}",
+  "scriptFile": "{script}",{entry_point}
   "bindings": [
     {{
       "authLevel": "anonymous",
@@ -172,6 +199,7 @@ mod tests {
             ("nodejs", "22", 512, "node", "512"),
             ("nodejs", "24", 513, "node", "2048"),
             ("python", "3.14", 9000, "python", "4096"),
+            ("java", "21", 128, "java", "512"),
         ] {
             let expected = [
                 ("runtime", runtime),

@@ -1,5 +1,6 @@
 //! Microsoft's client libraries, for functions that use storage or nosql. The library of the
-//! functions themselves, azure-functions, is part of the runtime.
+//! functions themselves, azure-functions, is part of the runtime. What the wrapper of Java needs, it
+//! is compiled against.
 
 use fnpack_plugin::{Failure, Requirement, Target, requirement};
 
@@ -17,7 +18,15 @@ const NODEJS_COSMOS: Package = ("@azure/cosmos", "4.10.1");
 const NODEJS_20_BLOBS: Package = ("@azure/storage-blob", "12.32.0");
 const NODEJS_20_COSMOS: Package = ("@azure/cosmos", "4.9.3");
 
+const JAVA: [Package; 2] = [
+    ("com.microsoft.azure.functions:azure-functions-java-library", "3.2.3"),
+    ("com.fasterxml.jackson.core:jackson-databind", "2.23.0"),
+];
+
 pub fn packages(target: &Target) -> Result<Vec<Requirement>, Failure> {
+    if target.runtime.language == "java" {
+        return Ok(JAVA.iter().map(|(name, version)| requirement(name, version)).collect());
+    }
     let (blobs, cosmos) = match (target.runtime.language.as_str(), target.runtime.version.as_str()) {
         ("python", _) => (PYTHON_BLOBS, PYTHON_COSMOS),
         ("nodejs", "20") => (NODEJS_20_BLOBS, NODEJS_20_COSMOS),
