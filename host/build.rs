@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use wit_component::ComponentEncoder;
 
 /// The names of the platforms, each of a crate `fnpack-NAME` in `plugins/NAME`.
-const PLUGINS: [&str; 3] = ["aws", "gcp", "openwhisk"];
+const PLUGINS: [&str; 4] = ["aws", "azure", "gcp", "openwhisk"];
 
 const TARGET: &str = "wasm32-unknown-unknown";
 

@@ -26,7 +26,7 @@ def lacking(what: str) -> None:
 
 
 def pytest_configure(config):
-    for part in (TOOLS / "runtime-python", TOOLS / "runtime-nodejs"):
+    for part in (TOOLS / "runtime-python", TOOLS / "runtime-nodejs", TOOLS / "runtime-java/openwhisk"):
         if not part.exists():
             raise pytest.UsageError(f"{part.relative_to(PROJECT)} is missing: run tests/setup.sh")
     if not BINARY.exists():
@@ -55,7 +55,7 @@ def shared(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def downloads(shared) -> Path:
-    """What uv, pip and npm have downloaded in this session."""
+    """What uv, pip, npm and Maven have downloaded in this session."""
     folder = shared / "downloads"
     folder.mkdir(exist_ok=True)
     return folder

@@ -152,6 +152,34 @@ registry() {
   echo "$crane" >"$tools/crane/.version"
 }
 
+# What runs Java functions as the platforms do.
+java_runtimes() {
+  local name
+  for name in lambda azure gcp openwhisk; do
+    local from=$tests/runtimes/java-$name/pom.xml to=$tools/runtime-java/$name
+    current "$to" "$from" && continue
+    say "installing runtimes/java-$name"
+    rm -rf "$to"
+    mkdir -p "$to"
+    mvn --batch-mode --quiet --file "$from" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+      "-DoutputDirectory=$to"
+    remember "$to" "$from"
+  done
+}
+
+# What runs functions as Azure Functions does, and the service beside them.
+microsoft() {
+  local from=$tests/runtimes/azure-python/requirements.txt to=$tools/runtime-azure-python
+  if ! current "$to" "$from"; then
+    say "installing runtimes/azure-python"
+    rm -rf "$to"
+    "$(find_python)" -m venv --without-pip "$to"
+    "$root/.venv/bin/uv" pip install --quiet --python "$to/bin/python" -r "$from"
+    remember "$to" "$from"
+  fi
+  node_packages azure-nodejs
+}
+
 engine() {
   if ! "$tests/engine.sh" answers; then
     apt_for docker=docker.io dockerd=docker.io iptables=iptables
@@ -164,9 +192,10 @@ engine() {
   # What these names stand for is what tests/support/docker.py uses.
   "$tests/images/make.sh" fnpack-test-python:3.11 python3 python3-pip
   "$tests/images/make.sh" fnpack-test-nodejs:18 nodejs npm
+  "$tests/images/make.sh" fnpack-test-java:17 maven openjdk-17-jdk-headless
 }
 
-apt_for zip=zip unzip=unzip unshare=util-linux
+apt_for zip=zip unzip=unzip unshare=util-linux mvn=maven javac=openjdk-17-jdk-headless
 python_environments
 if [[ ! -d $tools/runtime-nodejs ]]; then
   apt_for autoconf=autoconf automake=automake libtoolize=libtool cmake=cmake make=make g++=g++ xz=xz-utils
@@ -175,6 +204,8 @@ if [[ ${#missing[@]} -eq 0 ]]; then
   node_packages nodejs
   node_packages nodejs-sdk
   google
+  microsoft
+  java_runtimes
 fi
 registry
 [[ -z $with_docker ]] || engine

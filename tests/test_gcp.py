@@ -11,11 +11,8 @@ import json
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -29,7 +26,7 @@ from conftest import lacking
 from support import zips
 from support.command import Fnpack
 from support.places import BENCHMARKS, PROJECT
-from support.processes import wait_for
+from support.servers import Server, free_port
 from support.suite import Suite
 
 TOOLS = PROJECT / ".tools"
@@ -53,45 +50,6 @@ MANIFESTS = {
     "requirements.txt", "pyproject.toml", "uv.lock", "poetry.lock", "Pipfile",
     "package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock",
 }
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", port)) == 0
-
-
-class Server:
-    """A process that serves a loopback port, and all that it starts."""
-
-    def __init__(self, command, port, log, **popen):
-        self.address = f"127.0.0.1:{port}"
-        self.log = log
-        with open(log, "wb") as output:
-            self._process = subprocess.Popen(
-                [*map(str, command)], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, **popen
-            )
-        try:
-            wait_for(lambda: answers(port) or self._process.poll() is not None, 30, f"an answer of {command[0]}")
-            assert self._process.poll() is None, self.output()
-        except BaseException:
-            self.close()
-            raise
-
-    def output(self) -> str:
-        return self.log.read_text(errors="replace")
-
-    def close(self):
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self._process.wait()
 
 
 class Function(Server):

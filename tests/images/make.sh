@@ -68,6 +68,9 @@ done
 # What maintainer scripts would have written.
 [[ -e $root/usr/bin/sh ]] || ln -s dash "$root/usr/bin/sh"
 [[ -e $root/usr/bin/awk ]] || ln -s gawk "$root/usr/bin/awk"
+for program in "$root"/usr/lib/jvm/java-*-openjdk-*/bin/java{,c} "$root/usr/share/maven/bin/mvn"; do
+  [[ ! -e $program ]] || ln -sf "${program#"$root"}" "$root/usr/bin/${program##*/}"
+done
 echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
 echo 'root:x:0:' >"$root/etc/group"
 echo 'hosts: files dns' >"$root/etc/nsswitch.conf"

@@ -83,7 +83,7 @@ class Fnpack:
         for name in ("user", "tmp", "cwd"):
             (self.home / name).mkdir(parents=True, exist_ok=True)
         if self.downloads:
-            # What uv, pip and npm downloaded once is lent to every cache of the session.
+            # What uv, pip, npm and Maven downloaded once is lent to every cache of the session.
             self.cache.mkdir(parents=True, exist_ok=True)
             if not (self.cache / "downloads").exists():
                 (self.cache / "downloads").symlink_to(self.downloads)
@@ -163,6 +163,10 @@ class Fnpack:
     def nodejs(self, suite, *args: str | Path, **run) -> Run:
         """Builds for Node.js 20."""
         return self.build(suite, "--language", "nodejs", "--language-version", "20", *args, **run)
+
+    def java(self, suite, *args: str | Path, **run) -> Run:
+        """Builds for Java 17."""
+        return self.build(suite, "--language", "java", "--language-version", "17", *args, timeout=300, **run)
 
     def verify(self) -> None:
         """Fails unless the cache is whole."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 PYTHON_IMAGE = "fnpack-test-python:3.11"
 NODEJS_IMAGE = "fnpack-test-nodejs:18"
+JAVA_IMAGE = "fnpack-test-java:17"
 
 
 def docker(*args: str, check: bool = True) -> str:
@@ -46,6 +47,7 @@ def settings(python: str = PYTHON_IMAGE, nodejs: str = NODEJS_IMAGE, more: str =
         "[platform.aws.build-images]",
         f'"python-3.11-x64" = "{python}"',
         f'"nodejs-20-x64" = "{nodejs}"',
+        f'"java-17-x64" = "{JAVA_IMAGE}"',
         "[docker]",
     ]
     if bundle:

@@ -155,6 +155,8 @@ class LambdaFunction:
         if language == "nodejs":
             environment["NODE_PATH"] = str(TOOLS / "runtime-nodejs-sdk/node_modules")
             environment["AWS_EXECUTION_ENV"] = "AWS_Lambda_nodejs20.x"
+        elif language == "java":
+            environment["AWS_EXECUTION_ENV"] = "AWS_Lambda_java17"
         elif language == "python":
             environment["AWS_EXECUTION_ENV"] = "AWS_Lambda_python3.11"
             # As in Lambda, whose task root is read-only.
@@ -199,6 +201,9 @@ def client(language: str) -> list[str]:
     """The command of a runtime interface client."""
     if language == "python":
         return [str(TOOLS / "runtime-python/bin/python"), "-m", "awslambdaric"]
+    if language == "java":
+        libraries = f"{TOOLS / 'runtime-java/lambda'}/*"
+        return ["java", "-cp", libraries, "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"]
     return ["node", str(TOOLS / "runtime-nodejs/node_modules/aws-lambda-ric/bin/index.mjs")]
 
 

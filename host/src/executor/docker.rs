@@ -103,8 +103,9 @@ impl DockerExecutor {
         }
         let mut variables = steady_variables();
         variables.insert("HOME".to_owned(), format!("{LENT}/home"));
-        variables
-            .extend(self.lent.variables(&format!("{LENT}/downloads"), bundle.map(|_| certificates.as_str())));
+        variables.extend(
+            self.lent.variables_there(&format!("{LENT}/downloads"), bundle.map(|_| certificates.as_str())),
+        );
         for (variable, file) in self.lent.settings_files() {
             let place = format!("{LENT}/{}", variable.to_lowercase());
             binds.push(bind(&file, &place, "ro")?);

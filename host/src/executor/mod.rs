@@ -10,6 +10,7 @@ mod engine_build;
 mod host;
 mod lent;
 mod masked;
+mod maven;
 mod processes;
 mod tool;
 
@@ -24,7 +25,7 @@ pub use engine_build::{BuildError, ImageBuild};
 pub use host::HostExecutor;
 pub use lent::Lent;
 pub use processes::end_abandoned;
-pub use tool::tool_version;
+pub use tool::{tool_version, tool_version_after};
 
 use crate::store::{Scratch, StoreError};
 

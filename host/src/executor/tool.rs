@@ -17,8 +17,19 @@ struct Known {
 /// The version of a program of this machine, as it says itself; none when it is not there or does
 /// not answer. It is asked again only when its file, or a file that its answer names, changed.
 pub fn tool_version(store: &Store, program: &str, arguments: &[&str]) -> Result<Option<String>, StoreError> {
+    tool_version_after(store, program, arguments, "")
+}
+
+/// The version that a program's answer has after these words, such as that of another program which
+/// it runs in.
+pub fn tool_version_after(
+    store: &Store,
+    program: &str,
+    arguments: &[&str],
+    words: &str,
+) -> Result<Option<String>, StoreError> {
     let Some(path) = find_program(program) else { return Ok(None) };
-    let key = key(&path, arguments);
+    let key = key(&path, arguments, words);
     if let Ok(Some(known)) = store.record::<Known>(RecordKind::Tool, &key)
         && known.files.iter().all(|(file, then)| fingerprint(file).as_ref() == Some(then))
     {
@@ -27,7 +38,7 @@ pub fn tool_version(store: &Store, program: &str, arguments: &[&str]) -> Result<
     let output = Command::new(&path).args(arguments).stdin(Stdio::null()).output();
     let output = output.ok().filter(|output| output.status.success());
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    let version = version_in(&text).map(str::to_owned);
+    let version = version_after(&text, words).map(str::to_owned);
     let files =
         watched(&path, &text).into_iter().filter_map(|file| Some((file.clone(), fingerprint(&file)?)));
     // Not remembering costs the next run a question, no more: the cache may be read-only.
@@ -44,11 +55,20 @@ fn version_in(output: &str) -> Option<&str> {
         .find(|word| word.starts_with(|first: char| first.is_ascii_digit()) && word.contains('.'))
 }
 
-fn key(path: &Path, arguments: &[&str]) -> Digest {
+fn version_after<'o>(output: &'o str, words: &str) -> Option<&'o str> {
+    if words.is_empty() {
+        return version_in(output);
+    }
+    // Such a one need not have a dot.
+    output.split_once(words)?.1.split_whitespace().next().map(|word| word.trim_end_matches([',', ';']))
+}
+
+fn key(path: &Path, arguments: &[&str], words: &str) -> Digest {
     // Version managers choose by these.
-    let managed = ["PYENV_VERSION", "NODENV_VERSION", "VIRTUAL_ENV"]
+    let managed = ["PYENV_VERSION", "NODENV_VERSION", "VIRTUAL_ENV", "JAVA_HOME"]
         .map(|name| std::env::var(name).unwrap_or_default());
-    Digest::of(format!("{}\0{}\0{}", path.display(), arguments.join("\0"), managed.join("\0")).as_bytes())
+    let arguments = arguments.join("\0");
+    Digest::of(format!("{}\0{arguments}\0{}\0{words}", path.display(), managed.join("\0")).as_bytes())
 }
 
 /// The files of which one changes when the tool does: its own; what its answer names, as pip's
@@ -56,7 +76,17 @@ fn key(path: &Path, arguments: &[&str]) -> Digest {
 fn watched(path: &Path, answer: &str) -> Vec<PathBuf> {
     let mut files = vec![path.to_path_buf()];
     let named = answer.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from);
-    files.extend(named.map(|path| if path.is_dir() { path.join("__init__.py") } else { path }));
+    for named in named {
+        match named.is_dir() {
+            // A Python package's file, and that of a Java.
+            true => files.extend(["__init__.py", "release"].map(|file| named.join(file))),
+            false => files.push(named),
+        }
+    }
+    // What runs on Java runs on this one, unless JAVA_HOME names another.
+    if answer.contains("Java version") {
+        files.extend(find_program("java"));
+    }
     if let Some(folder) = path.parent().filter(|folder| folder.ends_with("shims")) {
         files.push(folder.with_file_name("version"));
     }
@@ -94,6 +124,14 @@ mod tests {
         fs::remove_file(&tool).unwrap();
         install(&tool, "1.0.10");
         assert_eq!(ask().unwrap(), "1.0.10");
+    }
+
+    #[test]
+    fn a_version_is_found_after_the_words_before_it() {
+        let answer = "Apache Maven 3.8.7\nJava version: 25, vendor: x, runtime: /usr/lib/jvm/java-25\n";
+        assert_eq!(version_after(answer, ""), Some("3.8.7"));
+        assert_eq!(version_after(answer, "Java version:"), Some("25"));
+        assert_eq!(version_after(answer, "Go version:"), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod base64;
 mod indexes;
+mod java;
 mod libc;
 mod nodejs;
 mod python;
@@ -83,7 +84,7 @@ impl std::fmt::Display for Architecture {
 /// A package of the runtime's ecosystem, with the one version to install.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requirement {
-    /// A PyPI or npm name.
+    /// A PyPI or npm name; for Maven `group:artifact`.
     pub name: String,
     /// The version, without an operator.
     pub version: String,
@@ -135,6 +136,9 @@ pub struct HostTool {
     pub name: &'static str,
     /// Prints its version, with words around it.
     pub version_command: &'static [&'static str],
+    /// Further tools that its answer tells of: the word for each in [`Place::Host`], and what is
+    /// before its version.
+    pub also: &'static [(&'static str, &'static str)],
     /// How to get it.
     pub hint: &'static str,
 }
@@ -144,7 +148,7 @@ pub struct HostTool {
 pub struct Installation {
     /// With one output directory.
     pub action: Action,
-    /// Where that directory belongs in the build tree.
+    /// Where that directory belongs in the build tree; for the root, it is laid over the tree.
     pub into: RelPath,
     /// The build tree from here on: the one that was asked for, without what only the installation
     /// needs.
@@ -233,11 +237,12 @@ pub struct ScriptContract {
 }
 
 /// The languages that there are.
-pub const NAMES: [&str; 2] = ["nodejs", "python"];
+pub const NAMES: [&str; 3] = ["java", "nodejs", "python"];
 
 /// The language of that name.
 pub fn language(name: &str) -> Option<&'static dyn Language> {
     match name {
+        "java" => Some(&java::Java),
         "nodejs" => Some(&nodejs::Nodejs),
         "python" => Some(&python::Python),
         _ => None,

@@ -4,7 +4,7 @@ use std::fmt;
 use anyhow::{Context as _, Result};
 
 use super::{Context, Executors};
-use crate::executor::{Environment, Executor, tool_version};
+use crate::executor::{Environment, Executor, tool_version, tool_version_after};
 use crate::language::{Language, Place};
 use crate::store::Store;
 
@@ -81,7 +81,12 @@ pub(super) fn host_place(store: &Store, language: &dyn Language) -> Result<Place
     for tool in language.host_tools() {
         let (program, arguments) = tool.version_command.split_first().context("a tool has a command")?;
         if let Some(version) = tool_version(store, program, arguments)? {
-            return Ok(Place::Host { tools: BTreeMap::from([(tool.name.to_owned(), version)]) });
+            let mut tools = BTreeMap::from([(tool.name.to_owned(), version)]);
+            for (name, words) in tool.also {
+                let version = tool_version_after(store, program, arguments, words)?;
+                tools.extend(version.map(|version| ((*name).to_owned(), version)));
+            }
+            return Ok(Place::Host { tools });
         }
     }
     Ok(Place::Host { tools: BTreeMap::new() })

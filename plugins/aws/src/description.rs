@@ -26,6 +26,10 @@ const PYTHON: [(&str, &str); 6] = [
 
 const NODEJS: [(&str, &str); 3] = [("20", "glibc-2.34"), ("22", "glibc-2.34"), ("24", "glibc-2.34")];
 
+/// The first two run on Amazon Linux 2, the others on Amazon Linux 2023.
+const JAVA: [(&str, &str); 4] =
+    [("11", "glibc-2.26"), ("17", "glibc-2.26"), ("21", "glibc-2.34"), ("25", "glibc-2.34")];
+
 pub fn describe() -> Description {
     let (_, newest) = NODEJS[NODEJS.len() - 1];
     let mut bun = support("nodejs", bun::NODEJS, newest, &format!("nodejs{}.x", bun::NODEJS));
@@ -37,11 +41,12 @@ pub fn describe() -> Description {
         PYTHON.iter().map(|(version, libc)| support("python", version, libc, &format!("python{version}")));
     let nodejs =
         NODEJS.iter().map(|(version, libc)| support("nodejs", version, libc, &format!("nodejs{version}.x")));
+    let java = JAVA.iter().map(|(version, libc)| support("java", version, libc, &format!("java{version}")));
     Description {
         name: "aws".to_owned(),
         title: "AWS Lambda".to_owned(),
         deployments: vec![package()],
-        supports: python.chain(nodejs).chain([bun]).collect(),
+        supports: python.chain(nodejs).chain([bun]).chain(java).collect(),
         settings: vec![KnownSetting {
             key: SDK.to_owned(),
             default: SDK_PACKAGED.to_owned(),

@@ -7,6 +7,8 @@ use crate::{bun, unknown};
 
 /// The folder of the benchmark's code, and the module that the wrappers import it as.
 const FUNCTION: &str = "function";
+/// A Java program with all that it needs; Lambda takes it as it is.
+const PROGRAM: &str = "function.jar";
 
 pub fn arrange(target: &Target) -> Result<Layout, Failure> {
     check_entry_point(target)?;
@@ -15,16 +17,21 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
         "python" => (python()?, format!("python{version}")),
         "nodejs" if bun::is_wanted(target) => (bun::edits(FUNCTION)?, bun::RUNTIME.to_owned()),
         "nodejs" => (vec![move_all_but(&["handler.js"], FUNCTION)], format!("nodejs{version}.x")),
+        "java" => (Vec::new(), format!("java{version}")),
         other => return Err(unknown(other)),
+    };
+    let (format, path, handler) = match target.runtime.language.as_str() {
+        "java" => ("file", PROGRAM, "org.serverlessbench.Handler::handleRequest"),
+        _ => ("zip", "", "handler.handler"),
     };
     let architecture = if target.architecture == "x64" { "x86_64" } else { "arm64" };
     Ok(Layout {
         edits,
-        archive: Some(Archive { format: "zip".to_owned(), path: String::new() }),
+        archive: Some(Archive { format: format.to_owned(), path: path.to_owned() }),
         deploy: vec![
             pair("runtime", runtime),
             pair("architecture", architecture),
-            pair("handler", "handler.handler"),
+            pair("handler", handler),
             pair("timeout", target.timeout_seconds.to_string()),
             pair("memory-size", target.memory_mib.to_string()),
         ],
@@ -35,6 +42,8 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
 fn check_entry_point(target: &Target) -> Result<(), Failure> {
     let names: &[&str] = match target.runtime.language.as_str() {
         "python" => &["function.py"],
+        // Maven made it, with the function in it.
+        "java" => &[PROGRAM],
         _ => &["function.js", "function.mjs", "function.cjs"],
     };
     if tree::entries("")?.iter().any(|entry| names.contains(&entry.name.as_str())) {

@@ -32,6 +32,16 @@ impl Platform for Aws {
                 }
                 Ok(files)
             }
+            "java" => Ok(vec![
+                text_file(
+                    "src/main/java/org/serverlessbench/Handler.java",
+                    include_str!("../wrappers/java/src/main/java/org/serverlessbench/Handler.java"),
+                ),
+                text_file(
+                    "src/main/java/org/serverlessbench/ColdStartTracker.java",
+                    include_str!("../wrappers/java/src/main/java/org/serverlessbench/ColdStartTracker.java"),
+                ),
+            ]),
             other => Err(unknown(other)),
         }
     }

@@ -1,4 +1,4 @@
-//! The AWS SDK, for functions that use storage or nosql.
+//! The AWS SDK, for functions that use storage or nosql, and what the wrapper of Java needs.
 
 use fnpack_plugin::{Failure, Requirement, Target, requirement};
 
@@ -11,7 +11,16 @@ const BOTO3_PYTHON_39: &str = "1.42.97";
 /// The SDK for JavaScript; all its packages have one version.
 const AWS_SDK_JAVASCRIPT: &str = "3.1162.0";
 
+/// What the wrapper of Java needs: Lambda's interfaces, and JSON.
+const JAVA: [(&str, &str); 2] = [
+    ("com.amazonaws:aws-lambda-java-core", "1.4.0"),
+    ("com.fasterxml.jackson.core:jackson-databind", "2.23.0"),
+];
+
 pub fn packages(target: &Target) -> Result<Vec<Requirement>, Failure> {
+    if target.runtime.language == "java" {
+        return Ok(JAVA.iter().map(|(name, version)| requirement(name, version)).collect());
+    }
     let (storage, nosql) = (target.has_module("storage"), target.has_module("nosql"));
     match target.setting(SDK) {
         Some(SDK_PACKAGED) | None => {}

@@ -24,7 +24,7 @@ const GOOGLE_24: Stack = Stack { name: "google-24", libc: "glibc-2.39", first_ge
 /// Runtimes and their default stacks of
 /// <https://docs.cloud.google.com/run/docs/runtimes/function-runtimes>; the generations of a stack
 /// are those of <https://docs.cloud.google.com/functions/1stgendocs/concepts/execution-environment>.
-const RUNTIMES: [(&str, &str, &Stack); 8] = [
+const RUNTIMES: [(&str, &str, &Stack); 11] = [
     ("python", "3.10", &GOOGLE_22),
     ("python", "3.11", &GOOGLE_22),
     ("python", "3.12", &GOOGLE_22),
@@ -33,6 +33,9 @@ const RUNTIMES: [(&str, &str, &Stack); 8] = [
     ("nodejs", "20", &GOOGLE_22),
     ("nodejs", "22", &GOOGLE_22),
     ("nodejs", "24", &GOOGLE_24),
+    ("java", "17", &GOOGLE_22),
+    ("java", "21", &GOOGLE_22),
+    ("java", "25", &GOOGLE_24),
 ];
 
 pub fn describe() -> Description {
@@ -82,11 +85,15 @@ fn first_generation_limits() -> Vec<Limit> {
 
 fn support(language: &str, version: &str, stack: &Stack) -> Support {
     // The runtime's own image, with the system's development packages ("-full").
-    let image = format!(
-        "us-central1-docker.pkg.dev/serverless-runtimes/{}-full/runtimes/{}:latest",
-        stack.name,
-        runtime_name(language, version)
-    );
+    let image = match language {
+        // Google's images of Java have no Maven.
+        "java" => format!("docker.io/library/maven:3-eclipse-temurin-{version}"),
+        _ => format!(
+            "us-central1-docker.pkg.dev/serverless-runtimes/{}-full/runtimes/{}:latest",
+            stack.name,
+            runtime_name(language, version)
+        ),
+    };
     let mut deployments = vec![PACKAGE.to_owned(), GENERATION_2.to_owned()];
     if stack.first_generation {
         deployments.push(GENERATION_1.to_owned());

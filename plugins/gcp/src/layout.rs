@@ -17,6 +17,9 @@ use crate::unknown;
 
 /// The folder of the benchmark's code, and the module that the wrappers import it as.
 const FUNCTION: &str = "function";
+/// A Java program with all that it needs. Without a manifest beside it, the buildpacks take the one
+/// jar in the root as it is: cmd/java/functions_framework.
+const PROGRAM: &str = "function.jar";
 
 pub fn arrange(target: &Target) -> Result<Layout, Failure> {
     check_entry_point(target)?;
@@ -25,6 +28,7 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
         "nodejs" => {
             vec![move_all_but(&["handler.js", "node_modules"], FUNCTION), rename("handler.js", "index.js")]
         }
+        "java" => vec![move_all_but(&[PROGRAM], FUNCTION)],
         other => return Err(unknown(other)),
     };
     Ok(Layout {
@@ -36,8 +40,12 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
 
 /// The options of `gcloud functions deploy`, by their names.
 fn deploy(target: &Target) -> Vec<Pair> {
+    let entry_point = match target.runtime.language.as_str() {
+        "java" => "org.serverlessbench.Handler",
+        _ => "handler",
+    };
     vec![
-        pair("entry-point", "handler"),
+        pair("entry-point", entry_point),
         pair("runtime", runtime_name(&target.runtime.language, &target.runtime.version)),
         pair("generation", generation(target)),
         pair("timeout", target.timeout_seconds.to_string()),
@@ -49,6 +57,8 @@ fn deploy(target: &Target) -> Vec<Pair> {
 fn check_entry_point(target: &Target) -> Result<(), Failure> {
     let names: &[&str] = match target.runtime.language.as_str() {
         "python" => &["function.py"],
+        // Maven made it, with the function in it.
+        "java" => &[PROGRAM],
         _ => &["function.js", "function.mjs", "function.cjs"],
     };
     if tree::entries("")?.iter().any(|entry| names.contains(&entry.name.as_str())) {
@@ -108,9 +118,11 @@ mod tests {
             ("package", "python", "3.11", "python311", "gen2"),
             ("function-gen2", "nodejs", "24", "nodejs24", "gen2"),
             ("function-gen1", "nodejs", "20", "nodejs20", "gen1"),
+            ("package", "java", "21", "java21", "gen2"),
         ] {
+            let entry_point = if language == "java" { "org.serverlessbench.Handler" } else { "handler" };
             let expected = [
-                ("entry-point", "handler"),
+                ("entry-point", entry_point),
                 ("runtime", runtime),
                 ("generation", generation),
                 ("timeout", "42"),

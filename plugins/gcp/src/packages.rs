@@ -1,4 +1,5 @@
-//! Google's client libraries, for functions that use storage or nosql.
+//! Google's client libraries, for functions that use storage or nosql, and what the wrapper of Java
+//! needs.
 
 use fnpack_plugin::{Failure, Requirement, Target, requirement};
 
@@ -16,7 +17,15 @@ const NODEJS_DATASTORE: Package = ("@google-cloud/datastore", "11.1.0");
 const NODEJS_20_STORAGE: Package = ("@google-cloud/storage", "7.22.0");
 const NODEJS_20_DATASTORE: Package = ("@google-cloud/datastore", "10.1.1");
 
+const JAVA: [Package; 2] = [
+    ("com.google.cloud.functions:functions-framework-api", "2.0.0"),
+    ("com.fasterxml.jackson.core:jackson-databind", "2.23.0"),
+];
+
 pub fn packages(target: &Target) -> Result<Vec<Requirement>, Failure> {
+    if target.runtime.language == "java" {
+        return Ok(JAVA.iter().map(|(name, version)| requirement(name, version)).collect());
+    }
     let (storage, datastore) = match (target.runtime.language.as_str(), target.runtime.version.as_str()) {
         ("python", _) => (PYTHON_STORAGE, PYTHON_DATASTORE),
         ("nodejs", "20") => (NODEJS_20_STORAGE, NODEJS_20_DATASTORE),

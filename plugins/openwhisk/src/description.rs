@@ -11,45 +11,51 @@ pub const PACKAGE: &str = "package";
 /// A zip of the main handler, for an action in the function's own image.
 pub const CONTAINER: &str = "container";
 
-/// A language, its version, the Debian release of its image, and whether it is a kind.
-struct Row(&'static str, &'static str, Debian, bool);
+/// A language, its version, the system of its image, and whether it is a kind.
+struct Row(&'static str, &'static str, System, bool);
 
-/// The release that an image is made from, which decides its C library.
+/// The release of Debian that an image is made from, which decides its C library.
 #[derive(Clone, Copy)]
-enum Debian {
+enum System {
     Buster,
     Bullseye,
     Bookworm,
+    /// Of Ubuntu.
+    Focal,
 }
 
 /// The images of <https://github.com/apache/openwhisk-runtime-python/tree/master/core> and
-/// <https://github.com/apache/openwhisk-runtime-nodejs/tree/master/core>. Those that an OpenWhisk
+/// <https://github.com/apache/openwhisk-runtime-nodejs/tree/master/core>, and java8 of
+/// <https://github.com/apache/openwhisk-runtime-java/tree/master/core>. Those that an OpenWhisk
 /// offers as kinds without being told are in
 /// <https://github.com/apache/openwhisk/blob/master/ansible/files/runtimes.json>; an action of
 /// another runs in its image.
-const ROWS: [Row; 6] = [
-    Row("python", "3.9", Debian::Buster, false),
-    Row("python", "3.10", Debian::Bookworm, true),
-    Row("python", "3.11", Debian::Bookworm, true),
-    Row("python", "3.12", Debian::Bookworm, false),
-    Row("nodejs", "18", Debian::Bullseye, true),
-    Row("nodejs", "20", Debian::Bullseye, true),
+const ROWS: [Row; 7] = [
+    Row("python", "3.9", System::Buster, false),
+    Row("python", "3.10", System::Bookworm, true),
+    Row("python", "3.11", System::Bookworm, true),
+    Row("python", "3.12", System::Bookworm, false),
+    Row("nodejs", "18", System::Bullseye, true),
+    Row("nodejs", "20", System::Bullseye, true),
+    Row("java", "8", System::Focal, true),
 ];
 
-impl Debian {
+impl System {
     fn name(self) -> &'static str {
         match self {
-            Debian::Buster => "buster",
-            Debian::Bullseye => "bullseye",
-            Debian::Bookworm => "bookworm",
+            System::Buster => "buster",
+            System::Bullseye => "bullseye",
+            System::Bookworm => "bookworm",
+            System::Focal => "focal",
         }
     }
 
     fn libc(self) -> &'static str {
         match self {
-            Debian::Buster => "glibc-2.28",
-            Debian::Bullseye => "glibc-2.31",
-            Debian::Bookworm => "glibc-2.36",
+            System::Buster => "glibc-2.28",
+            System::Bullseye => "glibc-2.31",
+            System::Bookworm => "glibc-2.36",
+            System::Focal => "glibc-2.31",
         }
     }
 }
@@ -67,6 +73,7 @@ pub fn base_image(runtime: &Runtime) -> Result<String, Failure> {
         language @ ("python" | "nodejs") => {
             Ok(format!("openwhisk/action-{language}-v{}:nightly", runtime.version))
         }
+        "java" => Ok(format!("openwhisk/java{}action:nightly", runtime.version)),
         other => Err(unknown(other)),
     }
 }
@@ -106,9 +113,14 @@ fn deployment(name: &str) -> Deployment {
     }
 }
 
-fn support(Row(language, version, debian, _): &Row) -> Support {
+fn support(Row(language, version, system, _): &Row) -> Support {
     // What the runtime's image is made from, with compilers.
-    let image = if *language == "nodejs" { "node" } else { "python" };
+    let image = match *language {
+        "nodejs" => format!("node:{version}-{}", system.name()),
+        // Any JDK that compiles for the version; with Maven.
+        "java" => "maven:3-eclipse-temurin-17".to_owned(),
+        _ => format!("python:{version}-{}", system.name()),
+    };
     Support {
         runtime: Runtime {
             language: (*language).to_owned(),
@@ -119,8 +131,8 @@ fn support(Row(language, version, debian, _): &Row) -> Support {
         deployments: vec![PACKAGE.to_owned(), CONTAINER.to_owned()],
         build_images: vec![BuildImage {
             architecture: "x64".to_owned(),
-            source: ImageSource::Reference(format!("docker.io/library/{image}:{version}-{}", debian.name())),
+            source: ImageSource::Reference(format!("docker.io/library/{image}")),
         }],
-        libc: debian.libc().to_owned(),
+        libc: system.libc().to_owned(),
     }
 }

@@ -4,7 +4,7 @@
 use fnpack_plugin::{Failure, ImagePlan, Layer, Target, pair};
 
 use crate::description::base_image;
-use crate::layout::{FUNCTION, dependencies};
+use crate::layout::{FUNCTION, PROGRAM, dependencies};
 
 /// The absolute directory of both; the main handlers know it as well.
 const DIRECTORY: &str = "/function";
@@ -13,11 +13,12 @@ const DIRECTORY: &str = "/function";
 pub fn plan(target: &Target, present: &[String]) -> Result<ImagePlan, Failure> {
     let layer = |path: &str| Layer { paths: vec![path.to_owned()], directory: DIRECTORY.to_owned() };
     // What seldom changes comes first; a function without dependencies has no layer of them.
-    let layers = [dependencies(target)?, FUNCTION]
-        .into_iter()
-        .filter(|path| present.iter().any(|name| name == path))
-        .map(layer)
-        .collect();
+    let paths = match target.runtime.language.as_str() {
+        "java" => vec![PROGRAM],
+        _ => vec![dependencies(target)?, FUNCTION],
+    };
+    let layers =
+        paths.into_iter().filter(|path| present.iter().any(|name| name == path)).map(layer).collect();
     Ok(ImagePlan {
         base: base_image(&target.runtime)?,
         run: Vec::new(),
@@ -86,6 +87,7 @@ mod tests {
             [["node_modules"], ["function"]]
         );
         assert_eq!(layers(&target("python", "3.11"), &["action", "function"]), [["function"]]);
+        assert_eq!(layers(&target("java", "8"), &["function.jar", "templates"]), [["function.jar"]]);
     }
 
     #[test]
@@ -93,6 +95,7 @@ mod tests {
         let base = |language, version| plan(&target(language, version), &[]).map(|plan| plan.base);
         assert_eq!(base("python", "3.11").unwrap(), "openwhisk/action-python-v3.11:nightly");
         assert_eq!(base("nodejs", "20").unwrap(), "openwhisk/action-nodejs-v20:nightly");
+        assert_eq!(base("java", "8").unwrap(), "openwhisk/java8action:nightly");
         assert!(base("cpp", "all").is_err());
     }
 

@@ -13,6 +13,8 @@ use crate::unknown;
 
 /// The folder of the benchmark's code, and the module that the wrappers import it as.
 pub const FUNCTION: &str = "function";
+/// A Java program with all that it needs, which the runtime loads.
+pub const PROGRAM: &str = "function.jar";
 /// For an image: the folder of what is left for the zip.
 const ACTION: &str = "action";
 
@@ -22,6 +24,10 @@ const PACKAGE_JSON: &str =
 
 pub fn arrange(target: &Target) -> Result<Layout, Failure> {
     check_entry_point(target)?;
+    if target.runtime.language == "java" {
+        let archive = Some(Archive { format: "file".to_owned(), path: PROGRAM.to_owned() });
+        return Ok(Layout { edits: Vec::new(), archive, deploy: deploy(target)? });
+    }
     let main = main_file(target)?;
     let mut edits = vec![move_all_but(&[main, dependencies(target)?], FUNCTION)];
     let at_root: &[&str] = match main {
@@ -66,8 +72,9 @@ fn deploy(target: &Target) -> Result<Vec<Pair>, Failure> {
             pair("docker", base_image(&target.runtime)?)
         });
     }
+    let main = if target.runtime.language == "java" { "org.serverlessbench.Handler" } else { "main" };
     deploy.extend([
-        pair("main", "main"),
+        pair("main", main),
         pair("timeout", (u64::from(target.timeout_seconds) * 1000).to_string()),
         pair("memory", target.memory_mib.to_string()),
     ]);
@@ -96,6 +103,8 @@ pub fn dependencies(target: &Target) -> Result<&'static str, Failure> {
 fn check_entry_point(target: &Target) -> Result<(), Failure> {
     let name = match target.runtime.language.as_str() {
         "python" => "function.py",
+        // Maven made it, with the function in it.
+        "java" => PROGRAM,
         _ => "function.js",
     };
     if tree::entries("")?.iter().any(|entry| entry.name == name) {

@@ -28,6 +28,16 @@ impl Platform for OpenWhisk {
                 text_file("storage.js", include_str!("../wrappers/nodejs/storage.js")),
                 text_file("nosql.js", include_str!("../wrappers/nodejs/nosql.js")),
             ]),
+            "java" => Ok(vec![
+                text_file(
+                    "src/main/java/org/serverlessbench/Handler.java",
+                    include_str!("../wrappers/java/src/main/java/org/serverlessbench/Handler.java"),
+                ),
+                text_file(
+                    "src/main/java/org/serverlessbench/ColdStartTracker.java",
+                    include_str!("../wrappers/java/src/main/java/org/serverlessbench/ColdStartTracker.java"),
+                ),
+            ]),
             other => Err(unknown(other)),
         }
     }

@@ -8,6 +8,7 @@ const MINIO_PYTHON: &str = "7.2.20";
 /// The AWS SDK for Python, and the last that runs on Python 3.9.
 const BOTO3: &str = "1.44.5";
 const BOTO3_PYTHON_39: &str = "1.42.97";
+const GSON: &str = "2.15.0";
 const MINIO_JAVASCRIPT: &str = "8.0.7";
 /// The AWS SDK for JavaScript, and one that runs on Node.js 18; all its packages have one version.
 const AWS_SDK_JAVASCRIPT: &str = "3.1162.0";
@@ -35,6 +36,8 @@ pub fn packages(target: &Target) -> Result<Vec<Requirement>, Failure> {
                 packages.push(requirement("@aws-sdk/lib-dynamodb", sdk));
             }
         }
+        // What the wrapper needs; the function brings its own clients.
+        "java" => packages.push(requirement("com.google.code.gson:gson", GSON)),
         other => return Err(unknown(other)),
     }
     Ok(packages)

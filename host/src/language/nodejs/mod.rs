@@ -31,6 +31,7 @@ impl Language for Nodejs {
         &[HostTool {
             name: "npm",
             version_command: &["npm", "--version"],
+            also: &[],
             hint: "install Node.js, which brings npm",
         }]
     }

@@ -29,10 +29,16 @@ impl Language for Python {
 
     fn host_tools(&self) -> &'static [HostTool] {
         &[
-            HostTool { name: install::UV, version_command: &["uv", "--version"], hint: "install uv" },
+            HostTool {
+                name: install::UV,
+                version_command: &["uv", "--version"],
+                also: &[],
+                hint: "install uv",
+            },
             HostTool {
                 name: install::PIP,
                 version_command: &["python3", "-I", "-m", "pip", "--version"],
+                also: &[],
                 hint: "install Python 3 with pip",
             },
         ]
