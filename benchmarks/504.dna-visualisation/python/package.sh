@@ -1,26 +1,22 @@
 #!/usr/bin/env bash
-# Leaves of the packages what `squiggle.transform` needs: package.sh FOLDER-OF-PACKAGES
+# Leaves out of the packages what `squiggle.transform` does not need: package.sh FOLDER-OF-PACKAGES
 set -euo pipefail
 packages=$1
 
-# Drawing, the command and the reading of indexed files: the function imports none of them.
-for name in bokeh box contourpy click jinja2 markupsafe narwhals pandas PIL pillow.libs pyfaidx pytz \
-  tornado tzdata xyzservices yaml _yaml; do
+# Drawing and the reading of indexed files: the function imports none of them, nor does any platform's wrapper.
+for name in bokeh box PIL pillow.libs pyfaidx tornado yaml _yaml; do
   rm -rf "${packages:?}/$name"
 done
-for project in bokeh python_box contourpy click [Jj]inja2 [Mm]arkup[Ss]afe narwhals pandas pillow pyfaidx pytz \
-  tornado tzdata xyzservices [Pp][Yy][Yy][Aa][Mm][Ll]; do
-  rm -rf "${packages:?}/"$project-[0-9]*.dist-info
+for project in bokeh python_box pillow pyfaidx tornado pyyaml; do
+  find "$packages" -maxdepth 1 -iname "$project-[0-9]*.dist-info" -exec rm -rf {} +
 done
-rm -rf "$packages/bin"
 
-# Tests, sources of C, and what compilers and type checkers read.
-find "$packages" -depth -type d \( -name tests -o -name include \) -exec rm -rf {} +
-find "$packages" -type f \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' -o -name '*.c' -o -name '*.h' -o -name '*.a' \) \
-  -exec rm -f {} +
+# Tests, and what compilers and type checkers read.
+find "$packages/numpy" -depth -type d \( -name tests -o -name include -o -name f2py \) -exec rm -rf {} +
+find "$packages/numpy" -type f \( -name '*.pyi' -o -name '*.pxd' -o -name '*.pyx' -o -name '*.a' \) -exec rm -f {} +
 
-# Libraries of another processor or of musl, should a wheel bring them along.
-case ${TARGET_ARCHITECTURE:-x64} in
+# Libraries for another processor or for musl, should a wheel bring them along.
+case $TARGET_ARCHITECTURE in
   arm64) other=x86_64 ;;
   *) other=aarch64 ;;
 esac
