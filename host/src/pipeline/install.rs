@@ -28,8 +28,11 @@ fn install_packages(run: &Run, tree: Tree) -> Result<Tree> {
         .map_err(|error| explained(run, error))?;
     let warnings = language.warnings(store, &tree, &installed, &run.job.runtime(), place)?;
     warnings.into_iter().for_each(|warning| run.warn(warning));
-    let packages = Node::Directory(language.normalise(store, &installed)?);
-    Ok(installation.tree.with(&installation.into, packages)?)
+    let packages = language.normalise(store, &installed)?;
+    if installation.into.is_root() {
+        return Ok(installation.tree.overlay(&packages));
+    }
+    Ok(installation.tree.with(&installation.into, Node::Directory(packages))?)
 }
 
 /// Puts before an installer's words what they mean.

@@ -263,13 +263,17 @@ fn build_image(context: &Context, job: &Job, docker: &DockerExecutor) -> Option<
 }
 
 fn host_place(store: &Store, language: &dyn Language) -> Result<Place> {
+    let mut tools = BTreeMap::new();
     for tool in language.host_tools() {
         let (program, arguments) = tool.version_command.split_first().context("a tool has a command")?;
         if let Some(version) = tool_version(store, program, arguments)? {
-            return Ok(Place::Host { tools: BTreeMap::from([(tool.name.to_owned(), version)]) });
+            tools.insert(tool.name.to_owned(), version);
+            if !language.takes_all_tools() {
+                break;
+            }
         }
     }
-    Ok(Place::Host { tools: BTreeMap::new() })
+    Ok(Place::Host { tools })
 }
 
 #[cfg(test)]

@@ -1,0 +1,15 @@
+
+find_package(igraph QUIET)
+if(TARGET igraph::igraph)
+  target_link_libraries(benchmark PRIVATE igraph::igraph)
+else()
+  find_path(IGRAPH_INCLUDE_DIR igraph.h PATH_SUFFIXES igraph)
+  find_library(IGRAPH_LIBRARY igraph)
+  if(NOT IGRAPH_INCLUDE_DIR OR NOT IGRAPH_LIBRARY)
+    message(FATAL_ERROR "fnpack: not found: igraph")
+  endif()
+  # Functions include it as <igraph.h> and as <igraph/igraph.h>.
+  get_filename_component(IGRAPH_ABOVE "${IGRAPH_INCLUDE_DIR}" DIRECTORY)
+  target_include_directories(benchmark SYSTEM PRIVATE "${IGRAPH_INCLUDE_DIR}" "${IGRAPH_ABOVE}")
+  target_link_libraries(benchmark PRIVATE "${IGRAPH_LIBRARY}")
+endif()
