@@ -3,7 +3,7 @@
 
 use fnpack_plugin::{Archive, Edit, Failure, Layout, Target, move_all_but, pair, text_file, tree};
 
-use crate::{bun, unknown};
+use crate::{bun, cpp, unknown};
 
 /// The folder of the benchmark's code, and the module that the wrappers import it as.
 const FUNCTION: &str = "function";
@@ -15,8 +15,10 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
         "python" => (python()?, format!("python{version}")),
         "nodejs" if bun::is_wanted(target) => (bun::edits(FUNCTION)?, bun::RUNTIME.to_owned()),
         "nodejs" => (vec![move_all_but(&["handler.js"], FUNCTION)], format!("nodejs{version}.x")),
+        "cpp" => (cpp::edits()?, bun::RUNTIME.to_owned()),
         other => return Err(unknown(other)),
     };
+    let handler = if target.runtime.language == "cpp" { cpp::BOOTSTRAP } else { "handler.handler" };
     let architecture = if target.architecture == "x64" { "x86_64" } else { "arm64" };
     Ok(Layout {
         edits,
@@ -24,7 +26,7 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
         deploy: vec![
             pair("runtime", runtime),
             pair("architecture", architecture),
-            pair("handler", "handler.handler"),
+            pair("handler", handler),
             pair("timeout", target.timeout_seconds.to_string()),
             pair("memory-size", target.memory_mib.to_string()),
         ],
@@ -34,6 +36,8 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
 /// The handler imports the function's own module by this name.
 fn check_entry_point(target: &Target) -> Result<(), Failure> {
     let names: &[&str] = match target.runtime.language.as_str() {
+        // The linker has seen to it.
+        "cpp" => return Ok(()),
         "python" => &["function.py"],
         _ => &["function.js", "function.mjs", "function.cjs"],
     };
