@@ -115,7 +115,7 @@ void write(Writer& writer, const std::string& text) {
   }
 }
 
-void upload_log(const std::string& bucket, const std::string& request_id, const Value& result,
+void upload_log(const std::string& bucket, [[maybe_unused]] const std::string& request_id, const Value& result,
                 std::int64_t compute_time) {
   StringBuffer buffer;
   Writer writer(buffer);
