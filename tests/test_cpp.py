@@ -46,8 +46,8 @@ def aws():
 def build(fnpack):
     """Builds in the suite's build image."""
 
-    def build(suite, *args, **run):
-        return fnpack.build(suite, "--language", "cpp", "--executor", "docker", *args, **({"timeout": 300} | run))
+    def build(suite, *args, executor="docker", **run):
+        return fnpack.build(suite, "--language", "cpp", "--executor", executor, *args, **({"timeout": 300} | run))
 
     return build
 
@@ -224,7 +224,7 @@ class TestMistakes:
         if cpp.libc() <= (2, 34):
             lacking("this machine's glibc is not newer than Lambda's")
         cpp.benchmark(suite)
-        build(suite, "--executor", "host", status=1).says("glibc-2.34", "this machine", "--executor docker")
+        build(suite, executor="host", status=1).says("glibc-2.34", "this machine", "--executor docker")
 
     def test_another_processor_is_refused_before_anything_is_built(self, build, suite):
         cpp.benchmark(suite)
