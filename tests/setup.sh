@@ -180,6 +180,18 @@ microsoft() {
   node_packages azure-nodejs
 }
 
+# Lambda's C++ runtime is in the package of the one for Node.js.
+cpp_images() {
+  local runtime
+  runtime=$(echo "$tools"/runtime-nodejs/node_modules/aws-lambda-ric/deps/aws-lambda-cpp-*/)
+  "$tests/images/cpp.sh" fnpack-test-cpp:12 "$runtime"
+  # What the igraph package's CMake files name, it does not depend on.
+  "$tests/images/cpp.sh" fnpack-test-cpp-full:12 "$runtime" \
+    libopencv-core-dev libopencv-imgcodecs-dev libopencv-imgproc-dev \
+    libigraph-dev libarpack2-dev libblas-dev liblapack-dev libglpk-dev libgmp-dev libplfit-dev libxml2-dev \
+    libturbojpeg0-dev libhiredis-dev libtorch-dev
+}
+
 engine() {
   if ! "$tests/engine.sh" answers; then
     apt_for docker=docker.io dockerd=docker.io iptables=iptables
@@ -193,6 +205,7 @@ engine() {
   "$tests/images/make.sh" fnpack-test-python:3.11 python3 python3-pip
   "$tests/images/make.sh" fnpack-test-nodejs:18 nodejs npm
   "$tests/images/make.sh" fnpack-test-java:17 maven openjdk-17-jdk-headless
+  cpp_images
 }
 
 apt_for zip=zip unzip=unzip unshare=util-linux mvn=maven javac=openjdk-17-jdk-headless

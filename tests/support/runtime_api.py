@@ -118,15 +118,14 @@ class RuntimeApi:
 
 
 class LambdaFunction:
-    """An unpacked code package, run by the language's own runtime interface client."""
+    """An unpacked code package, run by the language's own runtime interface client, or by a command."""
 
-    def __init__(self, folder: Path, language: str, environment: dict[str, str] | None = None, handler="handler.handler"):
+    def __init__(self, folder: Path, language: str | list[str], environment: dict[str, str] | None = None, handler="handler.handler"):
         self.folder = folder
         self._api = RuntimeApi()
         self._log = open(folder.parent / f"{folder.name}.log", "w+b")
         self._process = subprocess.Popen(
-            # A custom runtime brings its own client.
-            [folder / "bootstrap"] if language == "bun" else [*client(language), handler],
+            command(folder, language, handler),
             cwd=folder,
             env=self._environment(language, handler) | (environment or {}),
             stdin=subprocess.DEVNULL,
@@ -195,6 +194,14 @@ class LambdaFunction:
 
     def __exit__(self, *_):
         self.close()
+
+
+def command(folder: Path, language: str | list[str], handler: str) -> list:
+    """What starts a package."""
+    if isinstance(language, list):
+        return language
+    # A custom runtime brings its own client.
+    return [folder / "bootstrap"] if language in ("bun", "cpp") else [*client(language), handler]
 
 
 def client(language: str) -> list[str]:

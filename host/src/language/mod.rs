@@ -3,6 +3,7 @@
 //! here knows platforms.
 
 mod base64;
+mod cpp;
 mod indexes;
 mod java;
 mod libc;
@@ -143,12 +144,21 @@ pub struct HostTool {
     pub hint: &'static str,
 }
 
+/// What a benchmark's config.json says it needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Needs<'a> {
+    /// Of the platform: "storage", "nosql".
+    pub modules: &'a [String],
+    /// Libraries that a C++ program is linked with.
+    pub native_dependencies: &'a [String],
+}
+
 /// The action that installs a function's dependencies.
 #[derive(Clone, Debug)]
 pub struct Installation {
     /// With one output directory.
     pub action: Action,
-    /// Where that directory belongs in the build tree; for the root, it is laid over the tree.
+    /// Where that directory belongs in the build tree; in the root it is laid over what is there.
     pub into: RelPath,
     /// The build tree from here on: the one that was asked for, without what only the installation
     /// needs.
@@ -178,6 +188,11 @@ pub trait Language: Send + Sync {
     /// and is part of the action's key.
     fn host_tools(&self) -> &'static [HostTool];
 
+    /// Whether installing takes all of these tools, and not the first that is there.
+    fn takes_all_tools(&self) -> bool {
+        false
+    }
+
     /// Gives the manifest that will be installed its unversioned name and takes out those of
     /// other versions. A function without any manifest is fine where the language allows it.
     fn select_manifest(&self, sources: &Tree, runtime: &Runtime) -> Result<Tree, LanguageError>;
@@ -189,6 +204,12 @@ pub trait Language: Send + Sync {
         tree: &Tree,
         packages: &[Requirement],
     ) -> Result<Tree, LanguageError>;
+
+    /// Writes the manifest of a language whose functions mostly have none; a tree that has one keeps
+    /// it.
+    fn write_manifest(&self, _: &Store, tree: &Tree, _: &Needs) -> Result<Tree, LanguageError> {
+        Ok(tree.clone())
+    }
 
     /// The action that installs what the manifest of a tree requires; none when it requires
     /// nothing. Its input is the manifest alone, unless that points into the tree.
@@ -237,11 +258,12 @@ pub struct ScriptContract {
 }
 
 /// The languages that there are.
-pub const NAMES: [&str; 3] = ["java", "nodejs", "python"];
+pub const NAMES: [&str; 4] = ["cpp", "java", "nodejs", "python"];
 
 /// The language of that name.
 pub fn language(name: &str) -> Option<&'static dyn Language> {
     match name {
+        "cpp" => Some(&cpp::Cpp),
         "java" => Some(&java::Java),
         "nodejs" => Some(&nodejs::Nodejs),
         "python" => Some(&python::Python),

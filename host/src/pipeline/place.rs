@@ -76,18 +76,20 @@ impl fmt::Display for Chosen {
     }
 }
 
-/// This machine, with the tool that installs there.
+/// This machine, with the tools that install there.
 pub(super) fn host_place(store: &Store, language: &dyn Language) -> Result<Place> {
+    let mut tools = BTreeMap::new();
     for tool in language.host_tools() {
         let (program, arguments) = tool.version_command.split_first().context("a tool has a command")?;
-        if let Some(version) = tool_version(store, program, arguments)? {
-            let mut tools = BTreeMap::from([(tool.name.to_owned(), version)]);
-            for (name, words) in tool.also {
-                let version = tool_version_after(store, program, arguments, words)?;
-                tools.extend(version.map(|version| ((*name).to_owned(), version)));
-            }
-            return Ok(Place::Host { tools });
+        let Some(version) = tool_version(store, program, arguments)? else { continue };
+        tools.insert(tool.name.to_owned(), version);
+        for (name, words) in tool.also {
+            let version = tool_version_after(store, program, arguments, words)?;
+            tools.extend(version.map(|version| ((*name).to_owned(), version)));
+        }
+        if !language.takes_all_tools() {
+            break;
         }
     }
-    Ok(Place::Host { tools: BTreeMap::new() })
+    Ok(Place::Host { tools })
 }

@@ -4,7 +4,7 @@ use fnpack_plugin::{
     BuildImage, Deployment, Description, ImageSource, KnownSetting, Limit, Runtime, Subject, Support,
 };
 
-use crate::bun;
+use crate::{bun, cpp};
 
 /// The setting that says where the AWS SDK comes from.
 pub const SDK: &str = "sdk";
@@ -46,7 +46,7 @@ pub fn describe() -> Description {
         name: "aws".to_owned(),
         title: "AWS Lambda".to_owned(),
         deployments: vec![package()],
-        supports: python.chain(nodejs).chain([bun]).chain(java).collect(),
+        supports: python.chain(nodejs).chain([bun]).chain(java).chain([cpp::support()]).collect(),
         settings: vec![KnownSetting {
             key: SDK.to_owned(),
             default: SDK_PACKAGED.to_owned(),

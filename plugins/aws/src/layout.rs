@@ -3,7 +3,7 @@
 
 use fnpack_plugin::{Archive, Edit, Failure, Layout, Target, move_all_but, pair, text_file, tree};
 
-use crate::{bun, unknown};
+use crate::{bun, cpp, unknown};
 
 /// The folder of the benchmark's code, and the module that the wrappers import it as.
 const FUNCTION: &str = "function";
@@ -18,10 +18,12 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
         "nodejs" if bun::is_wanted(target) => (bun::edits(FUNCTION)?, bun::RUNTIME.to_owned()),
         "nodejs" => (vec![move_all_but(&["handler.js"], FUNCTION)], format!("nodejs{version}.x")),
         "java" => (Vec::new(), format!("java{version}")),
+        "cpp" => (cpp::edits()?, bun::RUNTIME.to_owned()),
         other => return Err(unknown(other)),
     };
     let (format, path, handler) = match target.runtime.language.as_str() {
         "java" => ("file", PROGRAM, "org.serverlessbench.Handler::handleRequest"),
+        "cpp" => ("zip", "", cpp::BOOTSTRAP),
         _ => ("zip", "", "handler.handler"),
     };
     let architecture = if target.architecture == "x64" { "x86_64" } else { "arm64" };
@@ -41,6 +43,8 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
 /// The handler imports the function's own module by this name.
 fn check_entry_point(target: &Target) -> Result<(), Failure> {
     let names: &[&str] = match target.runtime.language.as_str() {
+        // The linker has seen to it.
+        "cpp" => return Ok(()),
         "python" => &["function.py"],
         // Maven made it, with the function in it.
         "java" => &[PROGRAM],

@@ -1,9 +1,11 @@
 //! AWS Lambda.
 
 mod bun;
+mod cpp;
 mod description;
 mod layout;
 mod packages;
+mod recipe;
 
 use fnpack_plugin::{Description, Failure, File, Layout, Platform, Requirement, Target, failure, text_file};
 
@@ -42,12 +44,17 @@ impl Platform for Aws {
                     include_str!("../wrappers/java/src/main/java/org/serverlessbench/ColdStartTracker.java"),
                 ),
             ]),
+            "cpp" => Ok(cpp::wrappers(target)),
             other => Err(unknown(other)),
         }
     }
 
     fn packages(target: &Target) -> Result<Vec<Requirement>, Failure> {
         packages::packages(target)
+    }
+
+    fn build_recipe(target: &Target) -> Result<Vec<File>, Failure> {
+        recipe::recipe(target)
     }
 
     fn arrange(target: &Target) -> Result<Layout, Failure> {

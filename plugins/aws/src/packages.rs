@@ -46,6 +46,8 @@ pub fn packages(target: &Target) -> Result<Vec<Requirement>, Failure> {
             (false, true) => &[DYNAMODB, DYNAMODB_DOCUMENTS],
             (false, false) => &[],
         },
+        // Its libraries are the build image's.
+        "cpp" => return Ok(Vec::new()),
         other => return Err(unknown(other)),
     };
     let engine = bun::is_wanted(target).then(bun::engine);

@@ -1,0 +1,3 @@
+
+find_package(CURL REQUIRED)
+target_link_libraries(benchmark PRIVATE CURL::libcurl)

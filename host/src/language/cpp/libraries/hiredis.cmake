@@ -1,0 +1,13 @@
+
+find_package(hiredis QUIET)
+if(TARGET hiredis::hiredis)
+  target_link_libraries(benchmark PRIVATE hiredis::hiredis)
+else()
+  find_path(HIREDIS_INCLUDE_DIR hiredis/hiredis.h)
+  find_library(HIREDIS_LIBRARY hiredis)
+  if(NOT HIREDIS_INCLUDE_DIR OR NOT HIREDIS_LIBRARY)
+    message(FATAL_ERROR "fnpack: not found: hiredis")
+  endif()
+  target_include_directories(benchmark SYSTEM PRIVATE "${HIREDIS_INCLUDE_DIR}")
+  target_link_libraries(benchmark PRIVATE "${HIREDIS_LIBRARY}")
+endif()

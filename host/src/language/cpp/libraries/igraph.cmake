@@ -1,0 +1,18 @@
+
+find_package(igraph QUIET)
+if(TARGET igraph::igraph)
+  target_link_libraries(benchmark PRIVATE igraph::igraph)
+else()
+  find_path(IGRAPH_INCLUDE_DIR igraph.h PATH_SUFFIXES igraph)
+  find_library(IGRAPH_LIBRARY igraph)
+  if(NOT IGRAPH_INCLUDE_DIR OR NOT IGRAPH_LIBRARY)
+    message(FATAL_ERROR "fnpack: not found: igraph")
+  endif()
+  target_include_directories(benchmark SYSTEM PRIVATE "${IGRAPH_INCLUDE_DIR}")
+  target_link_libraries(benchmark PRIVATE "${IGRAPH_LIBRARY}")
+endif()
+# Functions include it as <igraph.h> and as <igraph/igraph.h>.
+find_path(IGRAPH_ABOVE igraph/igraph.h)
+if(IGRAPH_ABOVE)
+  target_include_directories(benchmark SYSTEM PRIVATE "${IGRAPH_ABOVE}")
+endif()

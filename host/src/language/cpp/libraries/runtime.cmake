@@ -1,0 +1,3 @@
+
+find_package(aws-lambda-runtime REQUIRED)
+target_link_libraries(benchmark PRIVATE AWS::aws-lambda-runtime)

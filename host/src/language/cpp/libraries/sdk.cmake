@@ -1,0 +1,2 @@
+
+target_compile_definitions(benchmark PRIVATE SEBS_USE_AWS_SDK)
