@@ -446,13 +446,6 @@ class TestHandler:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 class TestDeployments:
-    def test_the_zip_of_an_image_has_the_main_handler_alone(self, language, build):
-        run = build(Suite(BENCHMARKS), "110.dynamic-html", language, "--deployment", "container")
-        with zipfile.ZipFile(run.archive) as archive:
-            names = {"python": ["__main__.py"], "nodejs": ["index.js", "package.json"]}[language]
-            assert sorted(archive.namelist()) == names
-        assert run.archive.name == "110.dynamic-html-container.zip"
-
     def test_a_package_has_nothing_at_its_root_that_a_runtime_acts_on(self, language, build):
         with zipfile.ZipFile(build(Suite(BENCHMARKS), "110.dynamic-html", language).archive) as archive:
             roots = {name.split("/")[0] for name in archive.namelist()}

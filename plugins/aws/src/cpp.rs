@@ -4,7 +4,7 @@ use fnpack_plugin::{
     BuildImage, Edit, Failure, File, ImageSource, Runtime, Support, Target, text_file, tree,
 };
 
-use crate::recipe;
+use crate::{image, recipe};
 
 /// What Lambda starts.
 pub const BOOTSTRAP: &str = "bootstrap";
@@ -30,7 +30,7 @@ pub fn support() -> Support {
             variant: "default".to_owned(),
         },
         architectures: vec!["x64".to_owned()],
-        deployments: vec!["package".to_owned()],
+        deployments: vec!["package".to_owned(), image::CONTAINER.to_owned()],
         build_images: vec![BuildImage { architecture: "x64".to_owned(), source }],
         libc: "glibc-2.34".to_owned(),
     }

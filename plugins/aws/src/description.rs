@@ -4,6 +4,7 @@ use fnpack_plugin::{
     BuildImage, Deployment, Description, ImageSource, KnownSetting, Limit, Runtime, Subject, Support,
 };
 
+use crate::image;
 use crate::{bun, cpp};
 
 /// The setting that says where the AWS SDK comes from.
@@ -45,7 +46,7 @@ pub fn describe() -> Description {
     Description {
         name: "aws".to_owned(),
         title: "AWS Lambda".to_owned(),
-        deployments: vec![package()],
+        deployments: vec![package(), image::deployment()],
         supports: python.chain(nodejs).chain([bun]).chain(java).chain([cpp::support()]).collect(),
         settings: vec![KnownSetting {
             key: SDK.to_owned(),
@@ -95,7 +96,7 @@ fn support(language: &str, version: &str, libc: &str, runtime: &str) -> Support 
             variant: "default".to_owned(),
         },
         architectures: vec!["x64".to_owned(), "arm64".to_owned()],
-        deployments: vec!["package".to_owned()],
+        deployments: vec!["package".to_owned(), image::CONTAINER.to_owned()],
         build_images: vec![image("x64", "x86_64"), image("arm64", "arm64")],
         libc: libc.to_owned(),
     }

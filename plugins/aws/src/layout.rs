@@ -1,8 +1,9 @@
 //! The handler on top, where Lambda looks for it, and the function in a package of its own, so
 //! that none of its files is mistaken for another.
 
-use fnpack_plugin::{Archive, Edit, Failure, Layout, Target, move_all_but, pair, text_file, tree};
+use fnpack_plugin::{Archive, Edit, Failure, Layout, MoveEntry, Target, move_all_but, pair, text_file, tree};
 
+use crate::image::CONTAINER;
 use crate::{bun, cpp, unknown};
 
 /// The folder of the benchmark's code, and the module that the wrappers import it as.
@@ -16,28 +17,55 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
     let (edits, runtime) = match target.runtime.language.as_str() {
         "python" => (python()?, format!("python{version}")),
         "nodejs" if bun::is_wanted(target) => (bun::edits(FUNCTION)?, bun::RUNTIME.to_owned()),
-        "nodejs" => (vec![move_all_but(&["handler.js"], FUNCTION)], format!("nodejs{version}.x")),
-        "java" => (Vec::new(), format!("java{version}")),
+        "nodejs" => (vec![nodejs(target)], format!("nodejs{version}.x")),
+        "java" => (java(target), format!("java{version}")),
         "cpp" => (cpp::edits()?, bun::RUNTIME.to_owned()),
         other => return Err(unknown(other)),
     };
-    let (format, path, handler) = match target.runtime.language.as_str() {
-        "java" => ("file", PROGRAM, "org.serverlessbench.Handler::handleRequest"),
-        "cpp" => ("zip", "", cpp::BOOTSTRAP),
-        _ => ("zip", "", "handler.handler"),
+    let archive = match target.runtime.language.as_str() {
+        _ if target.deployment == CONTAINER => None,
+        "java" => Some(("file", PROGRAM)),
+        _ => Some(("zip", "")),
     };
     let architecture = if target.architecture == "x64" { "x86_64" } else { "arm64" };
     Ok(Layout {
         edits,
-        archive: Some(Archive { format: format.to_owned(), path: path.to_owned() }),
-        deploy: vec![
-            pair("runtime", runtime),
+        deploy: match archive {
+            Some(_) => vec![pair("runtime", runtime), pair("handler", handler(target))],
+            None => vec![pair("package-type", "Image")],
+        }
+        .into_iter()
+        .chain([
             pair("architecture", architecture),
-            pair("handler", handler),
             pair("timeout", target.timeout_seconds.to_string()),
             pair("memory-size", target.memory_mib.to_string()),
-        ],
+        ])
+        .collect(),
+        archive: archive.map(|(format, path)| Archive { format: format.to_owned(), path: path.to_owned() }),
     })
+}
+
+/// What Lambda is told to call.
+pub fn handler(target: &Target) -> &'static str {
+    match target.runtime.language.as_str() {
+        "java" => "org.serverlessbench.Handler::handleRequest",
+        "cpp" => cpp::BOOTSTRAP,
+        _ => "handler.handler",
+    }
+}
+
+/// In an image the packages lie beside the function, in a layer of their own.
+fn nodejs(target: &Target) -> Edit {
+    match target.deployment.as_str() {
+        CONTAINER => move_all_but(&["handler.js", "node_modules"], FUNCTION),
+        _ => move_all_but(&["handler.js"], FUNCTION),
+    }
+}
+
+/// Lambda's images of Java look for jars in a folder.
+fn java(target: &Target) -> Vec<Edit> {
+    let program = MoveEntry { source: PROGRAM.to_owned(), directory: "lib".to_owned(), except: Vec::new() };
+    if target.deployment == CONTAINER { vec![Edit::Move(program)] } else { Vec::new() }
 }
 
 /// The handler imports the function's own module by this name.

@@ -3,11 +3,15 @@
 mod bun;
 mod cpp;
 mod description;
+mod image;
 mod layout;
 mod packages;
 mod recipe;
 
-use fnpack_plugin::{Description, Failure, File, Layout, Platform, Requirement, Target, failure, text_file};
+use fnpack_plugin::{
+    Description, Failure, File, ImagePlan, Layout, Platform, Requirement, Target, failure, image_tag,
+    text_file,
+};
 
 struct Aws;
 
@@ -55,6 +59,14 @@ impl Platform for Aws {
 
     fn build_recipe(target: &Target) -> Result<Vec<File>, Failure> {
         recipe::recipe(target)
+    }
+
+    fn plan_image(target: &Target) -> Result<ImagePlan, Failure> {
+        image::plan(target)
+    }
+
+    fn name_image(target: &Target, host_version: &str) -> Result<String, Failure> {
+        Ok(image_tag("aws", target, host_version))
     }
 
     fn arrange(target: &Target) -> Result<Layout, Failure> {

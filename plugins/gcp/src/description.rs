@@ -4,6 +4,8 @@ use fnpack_plugin::{
     BuildImage, Deployment, Description, ImageSource, Limit, Runtime, Subject, Support, Target,
 };
 
+use crate::image::{self, CONTAINER};
+
 /// What is built when the user names no deployment: a function of the second generation.
 const PACKAGE: &str = "package";
 const GENERATION_1: &str = "function-gen1";
@@ -48,6 +50,7 @@ pub fn describe() -> Description {
             deployment(PACKAGE, Vec::new()),
             deployment(GENERATION_2, Vec::new()),
             deployment(GENERATION_1, first_generation_limits()),
+            image::deployment(),
         ],
         supports: RUNTIMES
             .iter()
@@ -94,7 +97,7 @@ fn support(language: &str, version: &str, stack: &Stack) -> Support {
             runtime_name(language, version)
         ),
     };
-    let mut deployments = vec![PACKAGE.to_owned(), GENERATION_2.to_owned()];
+    let mut deployments = vec![PACKAGE.to_owned(), GENERATION_2.to_owned(), CONTAINER.to_owned()];
     if stack.first_generation {
         deployments.push(GENERATION_1.to_owned());
     }

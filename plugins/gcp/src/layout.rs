@@ -13,6 +13,7 @@ use fnpack_plugin::{
 };
 
 use crate::description::{generation, runtime_name};
+use crate::image::CONTAINER;
 use crate::unknown;
 
 /// The folder of the benchmark's code, and the module that the wrappers import it as.
@@ -33,24 +34,31 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
     };
     Ok(Layout {
         edits,
-        archive: Some(Archive { format: "zip".to_owned(), path: String::new() }),
+        archive: (target.deployment != CONTAINER)
+            .then(|| Archive { format: "zip".to_owned(), path: String::new() }),
         deploy: deploy(target),
     })
 }
 
-/// The options of `gcloud functions deploy`, by their names.
+/// The options of `gcloud functions deploy`, or of `gcloud run deploy`, by their names.
 fn deploy(target: &Target) -> Vec<Pair> {
+    let limits = [
+        pair("timeout", target.timeout_seconds.to_string()),
+        pair("memory", format!("{}Mi", target.memory_mib)),
+    ];
+    if target.deployment == CONTAINER {
+        return limits.into();
+    }
     let entry_point = match target.runtime.language.as_str() {
         "java" => "org.serverlessbench.Handler",
         _ => "handler",
     };
-    vec![
+    let function = [
         pair("entry-point", entry_point),
         pair("runtime", runtime_name(&target.runtime.language, &target.runtime.version)),
         pair("generation", generation(target)),
-        pair("timeout", target.timeout_seconds.to_string()),
-        pair("memory", format!("{}Mi", target.memory_mib)),
-    ]
+    ];
+    function.into_iter().chain(limits).collect()
 }
 
 /// The handler imports the function's own module by this name.

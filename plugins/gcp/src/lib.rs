@@ -1,10 +1,14 @@
 //! Google Cloud Functions.
 
 mod description;
+mod image;
 mod layout;
 mod packages;
 
-use fnpack_plugin::{Description, Failure, File, Layout, Platform, Requirement, Target, failure, text_file};
+use fnpack_plugin::{
+    Description, Failure, File, ImagePlan, Layout, Platform, Requirement, Target, failure, image_tag,
+    text_file,
+};
 
 struct Gcp;
 
@@ -41,6 +45,14 @@ impl Platform for Gcp {
 
     fn packages(target: &Target) -> Result<Vec<Requirement>, Failure> {
         packages::packages(target)
+    }
+
+    fn plan_image(target: &Target) -> Result<ImagePlan, Failure> {
+        image::plan(target)
+    }
+
+    fn name_image(target: &Target, host_version: &str) -> Result<String, Failure> {
+        Ok(image_tag("gcp", target, host_version))
     }
 
     fn arrange(target: &Target) -> Result<Layout, Failure> {

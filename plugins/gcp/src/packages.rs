@@ -3,6 +3,7 @@
 
 use fnpack_plugin::{Failure, Requirement, Target, requirement};
 
+use crate::image::framework;
 use crate::unknown;
 
 /// A client library and the version to install.
@@ -24,7 +25,8 @@ const JAVA: [Package; 2] = [
 
 pub fn packages(target: &Target) -> Result<Vec<Requirement>, Failure> {
     if target.runtime.language == "java" {
-        return Ok(JAVA.iter().map(|(name, version)| requirement(name, version)).collect());
+        let packages = JAVA.iter().map(|(name, version)| requirement(name, version));
+        return Ok(packages.chain(framework(target)).collect());
     }
     let (storage, datastore) = match (target.runtime.language.as_str(), target.runtime.version.as_str()) {
         ("python", _) => (PYTHON_STORAGE, PYTHON_DATASTORE),
@@ -36,5 +38,6 @@ pub fn packages(target: &Target) -> Result<Vec<Requirement>, Failure> {
         .into_iter()
         .filter(|(module, _)| target.has_module(module))
         .map(|(_, (name, version))| requirement(name, version))
+        .chain(framework(target))
         .collect())
 }

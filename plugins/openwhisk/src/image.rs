@@ -32,19 +32,6 @@ pub fn plan(target: &Target, present: &[String]) -> Result<ImagePlan, Failure> {
     })
 }
 
-/// The tag; a variant that is not the usual one is in it.
-pub fn name(target: &Target, host_version: &str) -> Result<String, Failure> {
-    let runtime = &target.runtime;
-    let variant = match runtime.variant.as_str() {
-        "default" => String::new(),
-        variant => format!("-{variant}"),
-    };
-    Ok(format!(
-        "function.openwhisk.{}.{}-{}{variant}-{}-{host_version}",
-        target.benchmark, runtime.language, runtime.version, target.architecture
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use fnpack_plugin::Runtime;
@@ -97,11 +84,5 @@ mod tests {
         assert_eq!(base("nodejs", "20").unwrap(), "openwhisk/action-nodejs-v20:nightly");
         assert_eq!(base("java", "8").unwrap(), "openwhisk/java8action:nightly");
         assert!(base("cpp", "all").is_err());
-    }
-
-    #[test]
-    fn the_tag_tells_builds_apart() {
-        let tag = name(&target("python", "3.11"), "0.1.0").unwrap();
-        assert_eq!(tag, "function.openwhisk.110.dynamic-html.python-3.11-x64-0.1.0");
     }
 }

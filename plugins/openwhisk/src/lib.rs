@@ -6,7 +6,8 @@ mod layout;
 mod packages;
 
 use fnpack_plugin::{
-    Description, Failure, File, ImagePlan, Layout, Platform, Requirement, Target, failure, text_file, tree,
+    Description, Failure, File, ImagePlan, Layout, Platform, Requirement, Target, failure, image_tag,
+    text_file, tree,
 };
 
 struct OpenWhisk;
@@ -56,7 +57,7 @@ impl Platform for OpenWhisk {
     }
 
     fn name_image(target: &Target, host_version: &str) -> Result<String, Failure> {
-        image::name(target, host_version)
+        Ok(image_tag("openwhisk", target, host_version))
     }
 }
 

@@ -140,6 +140,26 @@ pub fn move_all_but(except: &[&str], directory: &str) -> Edit {
     })
 }
 
+/// The entries of the tree's root as the layers of an image, at a directory of it: dependencies,
+/// which seldom change, below everything else.
+pub fn layers(directory: &str, dependencies: &[&str]) -> Result<Vec<Layer>, Failure> {
+    let names = tree::entries("")?.into_iter().map(|entry| entry.name);
+    let (seldom, often): (Vec<_>, Vec<_>) = names.partition(|name| dependencies.contains(&name.as_str()));
+    let layer = |paths: Vec<String>| Layer { paths, directory: directory.to_owned() };
+    Ok([seldom, often].into_iter().filter(|paths| !paths.is_empty()).map(layer).collect())
+}
+
+/// The tag of a target's function image that tells it from all others of the platform.
+pub fn image_tag(platform: &str, target: &Target, host_version: &str) -> String {
+    let Runtime { language, version, variant } = &target.runtime;
+    let variant = match variant.as_str() {
+        "default" => String::new(),
+        variant => format!("-{variant}"),
+    };
+    let (benchmark, architecture) = (&target.benchmark, &target.architecture);
+    format!("function.{platform}.{benchmark}.{language}-{version}{variant}-{architecture}-{host_version}")
+}
+
 impl Target {
     /// The value of a setting that the platform's description knows.
     pub fn setting(&self, key: &str) -> Option<&str> {
