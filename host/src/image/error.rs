@@ -46,7 +46,7 @@ pub enum ImageError {
     },
     /// HTTPS was expected where plain HTTP was spoken.
     #[error(
-        "{registry} wants HTTPS, and was asked by plain HTTP; do not list it as insecure, and give \
+        "{registry}: it wants HTTPS, and was asked by plain HTTP; do not list it as insecure, and give \
          one on a loopback address by its `https://` address"
     )]
     SpeaksHttps {

@@ -40,6 +40,7 @@ pub fn write_load_archive(
     let tags: Vec<String> =
         names.iter().filter_map(|name| Some(format!("{}:{}", name.repository(), name.tag()?))).collect();
     let layers: Vec<String> = image.layers.iter().map(|layer| layer_name(&layer.blob)).collect();
+    let tags = (!tags.is_empty()).then_some(tags);
     let manifest = json!([{ "Config": config_name, "RepoTags": tags, "Layers": layers }]);
     entry(&mut writer, "manifest.json", manifest.to_string().as_bytes())?;
     writer.write_all(&[0; 1024]).and_then(|()| writer.flush()).map_err(failed)

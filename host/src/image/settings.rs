@@ -15,7 +15,8 @@ pub struct RegistrySettings {
     pub ca_bundle: Option<PathBuf>,
     /// How long a connection may take to be made.
     pub connect_timeout: Duration,
-    /// How long nothing may arrive or be taken; a transfer as a whole may take any time.
+    /// How long nothing may arrive or be taken; a transfer as a whole may take any time. A registry
+    /// is silent while it looks through a large blob that it has received.
     pub idle_timeout: Duration,
     /// What is done about faults that pass.
     pub retry: Retry,
@@ -30,7 +31,7 @@ impl Default for RegistrySettings {
             addresses: BTreeMap::new(),
             ca_bundle: None,
             connect_timeout: Duration::from_secs(15),
-            idle_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(120),
             retry: Retry::default(),
             parallel: 4,
         }
