@@ -669,7 +669,7 @@ def test_bases_that_cannot_be_used_are_refused(registry, between, image, code, n
 def test_a_base_that_is_not_there_is_named(registry, image, code):
     for base in (f"{registry.host}/absent:1", f"{registry.host}/base:absent", f"{registry.host}/base@" + sha256(b"")):
         error = image(build(base, (code, "/a")))["error"]
-        assert base in error and "not there" in error, error
+        assert base in error and "not there" in error and "_UNKNOWN: " in error, error
 
 
 # Layers
@@ -1017,7 +1017,32 @@ def test_content_that_is_not_what_its_digest_says_is_refused(between, registry, 
             assert not registry.has_tag(name, to)
         layout = tmp_path / "layout"
         assert "error" in image(build(f"{only_layer.host}/base:1", (code, "/a"), layout=str(layout)))
-        assert not layout.exists() and not list(tmp_path.glob(".tmp-*"))
+        archive = tmp_path / "image.tar"
+        assert "error" in image(build(f"{only_layer.host}/base:1", (code, "/a"), archive=str(archive)))
+        assert not layout.exists() and not archive.exists() and not list(tmp_path.glob(".tmp-*"))
+
+
+def test_a_push_that_is_killed_leaves_no_tag_and_the_next_one_ends_it(between, registry, image, crane, tmp_path, name):
+    reached = threading.Event()
+
+    def waits(handler: Handler):
+        handler.rfile.read(300_000)
+        reached.set()
+        time.sleep(5)
+        handler.close()
+
+    proxy = between(Rule("PATCH", "uploads", waits))
+    to = f"{proxy.host}/{name}:1"
+    wish = {"cache": str(tmp_path / "cache"), "do": build(f"{proxy.host}/base:1", (noise(tmp_path / "large", 3), "/a"), push=to)}
+    process = subprocess.Popen([EXAMPLE], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    process.stdin.write(json.dumps(wish).encode())
+    process.stdin.close()
+    assert reached.wait(20)
+    process.kill()
+    process.wait()
+    assert not registry.has_tag(name, "1")
+    assert "pushed" in image(wish["do"])
+    crane("validate", "--remote", to)
 
 
 def test_a_blob_that_is_refused_leaves_no_tag(between, registry, image, code, name):

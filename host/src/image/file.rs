@@ -1,7 +1,11 @@
-//! What this part keeps in the store, as results of actions: a collection takes what was not used
-//! for long, and leaves what is used whole.
+//! What this part keeps. In the store these are results of actions: a collection takes what was not
+//! used for long, and leaves what is used whole. Elsewhere it is written beside and renamed.
 
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+use tempfile::{NamedTempFile, TempDir};
 
 use super::ImageError;
 use crate::store::{Store, StoreError};
@@ -27,8 +31,36 @@ pub fn kept(store: &Store, key: &Digest) -> Result<Option<Tree>, StoreError> {
     }
 }
 
+/// The beginning of names that are removed once their writer is no more; the store's own.
+const TEMPORARY: &str = ".tmp-";
+
+/// A new, empty folder beside `path`, and the lock that says that its writer lives.
+pub fn folder_beside(path: &Path) -> Result<(TempDir, File), ImageError> {
+    let parent = folder_of(path);
+    let failed = |error| ImageError::io("create a folder in", parent)(error);
+    fs::create_dir_all(parent).map_err(failed)?;
+    let mut builder = tempfile::Builder::new();
+    let folder = builder.prefix(TEMPORARY).permissions(Permissions::from_mode(0o777)).tempdir_in(parent);
+    let folder = folder.map_err(failed)?;
+    let lock = File::open(folder.path()).map_err(failed)?;
+    lock.lock().map_err(failed)?;
+    Ok((folder, lock))
+}
+
+/// A new file beside `path`, locked likewise.
+pub fn file_beside(path: &Path) -> Result<NamedTempFile, ImageError> {
+    let parent = folder_of(path);
+    let failed = |error| ImageError::io("create a file in", parent)(error);
+    fs::create_dir_all(parent).map_err(failed)?;
+    let mut builder = tempfile::Builder::new();
+    let file = builder.prefix(TEMPORARY).permissions(Permissions::from_mode(0o666)).tempfile_in(parent);
+    let file = file.map_err(failed)?;
+    file.as_file().lock().map_err(failed)?;
+    Ok(file)
+}
+
 /// The folder in which a file or folder lies.
-pub fn folder_of(path: &Path) -> &Path {
+fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -37,5 +69,5 @@ pub fn folder_of(path: &Path) -> &Path {
 
 /// Writes bytes to a new file.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), ImageError> {
-    std::fs::write(path, bytes).map_err(ImageError::io("write", path))
+    fs::write(path, bytes).map_err(ImageError::io("write", path))
 }

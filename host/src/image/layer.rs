@@ -145,6 +145,21 @@ mod tests {
     }
 
     #[test]
+    fn a_collection_leaves_a_layer_that_was_used_whole() {
+        let (cache, store, tree) = open();
+        let layer = write(&store, &tree, "/", 1);
+        drop(store);
+        let store = Store::open_alone(cache.path(), || panic!("nobody uses it")).unwrap();
+        let month = std::time::Duration::from_secs(30 * 24 * 3600);
+        store.collect(crate::store::Policy { max_age: month, max_bytes: 1 << 30 }).unwrap();
+        assert!(store.has(&layer.blob));
+        assert_eq!(found(&store, &Digest::of(b"another")).unwrap(), None);
+        // Its files went; it is found all the same.
+        assert!(!store.has_all(&tree));
+        assert_eq!(layer, write(&store, &tree, "/", 1));
+    }
+
+    #[test]
     fn a_layer_that_is_gone_is_made_again() {
         let (_cache, store, tree) = open();
         let layer = write(&store, &tree, "/", 1);

@@ -44,7 +44,7 @@ pub use docker_login::DockerLogins;
 pub use error::ImageError;
 pub use layer::{Layer, write_layer};
 pub use layout::write_layout;
-pub use load_archive::write_load_archive;
+pub use load_archive::{stream_load_archive, write_load_archive};
 pub use login::{ExplicitLogins, Login, Logins, NoLogins, Secret};
 pub use manifest::{Descriptor, Manifest};
 pub use media::Family;

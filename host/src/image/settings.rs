@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct RegistrySettings {
     /// Registries, as `host` or `host:port`, that are spoken to by plain HTTP. Those on loopback
-    /// addresses are, without being listed.
+    /// addresses are, without being listed. No proxy is used for them.
     pub insecure: Vec<String>,
     /// Where a registry really answers, by the name that images carry: `https://host:port` or
     /// `http://host:port`.
