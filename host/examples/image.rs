@@ -2,7 +2,7 @@
 //! standard input says what to do, one on standard output says what came of it.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -196,9 +196,8 @@ fn run(wish: Wish, events: &Events) -> Result<Value, ImageError> {
             });
             let name = push.as_deref().map(str::parse::<Reference>).transpose()?;
             if let Some(file) = archive {
-                let mut out = File::create(file).expect("a file");
                 let names: Vec<Reference> = name.iter().cloned().collect();
-                write_load_archive(&registries, &image, &names, &store, &mut out, events)?;
+                write_load_archive(&registries, &image, &names, &store, &file, events)?;
             } else if let Some(folder) = layout {
                 write_layout(&registries, &image, Some("latest"), &store, &folder, events)?;
             } else if let Some(name) = name {

@@ -64,10 +64,11 @@ impl Registries {
     ) -> Result<Base, ImageError> {
         let digest = match reference.digest() {
             Some(digest) => digest,
-            None => self.digest_of(reference, progress)?.ok_or_else(|| ImageError::Missing {
-                what: format!("the base image {reference}"),
-                words: String::new(),
-            })?,
+            None => match self.digest_of(reference, progress)? {
+                Some(digest) => digest,
+                // Asked for whole, the registry says why it is not there.
+                None => self.manifest(reference, progress)?.digest,
+            },
         };
         let key = Digest::of(format!("{KEPT}\n{digest}\n{platform}").as_bytes());
         let kept = super::file::kept(store, &key)?;

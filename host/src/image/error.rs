@@ -46,7 +46,7 @@ pub enum ImageError {
     },
     /// HTTPS was expected where plain HTTP was spoken.
     #[error(
-        "{registry} wants HTTPS, and was asked by plain HTTP; do not list it as insecure, and give \
+        "{registry}: it wants HTTPS, and was asked by plain HTTP; do not list it as insecure, and give \
          one on a loopback address by its `https://` address"
     )]
     SpeaksHttps {
@@ -57,7 +57,8 @@ pub enum ImageError {
     #[error("{what}: {registry} {}{}; {}",
         if *with_login { "does not take the login" } else { "wants a login, and there is none" },
         said(words),
-        if *with_login { "log in again, for it may be wrong or have expired" } else { "log in, as with `docker login`" })]
+        if *with_login { "log in again, for it may be wrong or have expired" } else { 
+            "log in, as with `docker login`, or check the name: some registries say this of what is not there" })]
     Unauthorized {
         /// Which registry.
         registry: String,

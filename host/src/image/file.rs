@@ -1,9 +1,13 @@
-//! What this part keeps in the store, as results of actions: a collection takes what was not used
-//! for long, and leaves what is used whole.
+//! What this part keeps. In the store these are results of actions: a collection takes what was not
+//! used for long, and leaves what is used whole. Elsewhere it is written beside and renamed.
 
+use std::fs::{self, File};
 use std::path::Path;
 
+use tempfile::{NamedTempFile, TempDir};
+
 use super::ImageError;
+use crate::archive::temporary;
 use crate::store::{Store, StoreError};
 use crate::tree::message::{ActionResultMessage, OutputDirectory};
 use crate::tree::{Digest, Tree};
@@ -27,7 +31,17 @@ pub fn kept(store: &Store, key: &Digest) -> Result<Option<Tree>, StoreError> {
     }
 }
 
+/// A new, empty folder beside `path`, and the lock that says that its writer lives.
+pub fn folder_beside(path: &Path) -> Result<(TempDir, File), ImageError> {
+    temporary::folder_beside(path).map_err(ImageError::io("create a folder beside", path))
+}
+
+/// A new file beside `path`, locked likewise.
+pub fn file_beside(path: &Path) -> Result<NamedTempFile, ImageError> {
+    temporary::file_beside(path, 0o666).map_err(ImageError::io("create a file beside", path))
+}
+
 /// Writes bytes to a new file.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), ImageError> {
-    std::fs::write(path, bytes).map_err(ImageError::io("write", path))
+    fs::write(path, bytes).map_err(ImageError::io("write", path))
 }

@@ -73,6 +73,15 @@ impl Http {
         answer.map_err(|error| self.explain(registry, error))
     }
 
+    /// Ends what is under way on other threads; nothing can be sent afterwards.
+    pub fn stop(&self) {
+        self.plain.clone().shutdown();
+        if let Some((proxied, direct)) = self.secure.get() {
+            proxied.clone().shutdown();
+            direct.clone().shutdown();
+        }
+    }
+
     /// What a failure while a body is read means.
     pub fn broken(&self, registry: &str, error: io::Error) -> ImageError {
         ImageError::from_io(error, |error| self.explain(registry, ureq::Error::from(error)))

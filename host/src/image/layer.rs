@@ -18,6 +18,8 @@ pub struct Layer {
     pub blob: Digest,
     /// Of the tar itself.
     pub diff_id: Sha256,
+    /// How many bytes the tar has.
+    pub unpacked: u64,
 }
 
 /// Hashes what is written.
@@ -72,10 +74,11 @@ pub fn write_layer(
         Err(Failure::Writing(error)) => return Err(ImageError::io("write", &path)(error)),
         Ok(()) => {}
     }
-    let layer = Layer { blob: store.add_moved(&path)?, diff_id: diff_id.expect("it was produced").into() };
+    let tar: Digest = diff_id.expect("it was produced");
+    let layer = Layer { blob: store.add_moved(&path)?, diff_id: tar.into(), unpacked: tar.size() };
     let mut record = Tree::empty();
-    let note = store.write(layer.diff_id.to_string().as_bytes())?;
-    for (name, digest) in [("layer", layer.blob), ("diff-id", note)] {
+    let note = store.write(tar.to_string().as_bytes())?;
+    for (name, digest) in [("layer", layer.blob), ("tar-digest", note)] {
         let file = Node::File(FileEntry { digest, executable: false });
         record.insert(&RelPath::new(name).expect("a name"), file).expect("the root can be inserted into");
     }
@@ -98,10 +101,10 @@ impl From<io::Error> for Failure {
 fn found(store: &Store, key: &Digest) -> Result<Option<Layer>, ImageError> {
     let Some(tree) = kept(store, key)? else { return Ok(None) };
     let file = |name: &str| tree.file(&RelPath::new(name).expect("a name"));
-    let (Some(blob), Some(note)) = (file("layer"), file("diff-id")) else { return Ok(None) };
+    let (Some(blob), Some(note)) = (file("layer"), file("tar-digest")) else { return Ok(None) };
     let Ok(note) = store.read(&note.digest) else { return Ok(None) };
-    let diff_id = String::from_utf8(note).ok().and_then(|text| text.parse().ok());
-    Ok(diff_id.map(|diff_id| Layer { blob: blob.digest, diff_id }))
+    let tar: Option<Digest> = String::from_utf8(note).ok().and_then(|text| text.parse().ok());
+    Ok(tar.map(|tar| Layer { blob: blob.digest, diff_id: tar.into(), unpacked: tar.size() }))
 }
 
 /// An absolute directory as a path below the root.
@@ -139,6 +142,21 @@ mod tests {
         std::fs::remove_file(store.blob_path(&tree.files().next().unwrap().1.digest)).unwrap();
         assert_eq!(layer, write(&store, &tree, "/var/task", 2));
         assert!(store.has(&layer.blob));
+    }
+
+    #[test]
+    fn a_collection_leaves_a_layer_that_was_used_whole() {
+        let (cache, store, tree) = open();
+        let layer = write(&store, &tree, "/", 1);
+        drop(store);
+        let store = Store::open_alone(cache.path(), || panic!("nobody uses it")).unwrap();
+        let month = std::time::Duration::from_secs(30 * 24 * 3600);
+        store.collect(crate::store::Policy { max_age: month, max_bytes: 1 << 30 }).unwrap();
+        assert!(store.has(&layer.blob));
+        assert_eq!(found(&store, &Digest::of(b"another")).unwrap(), None);
+        // Its files went; it is found all the same.
+        assert!(!store.has_all(&tree));
+        assert_eq!(layer, write(&store, &tree, "/", 1));
     }
 
     #[test]

@@ -1,13 +1,14 @@
 use std::collections::HashSet;
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use serde_json::json;
 
-use super::file::write_new;
+use super::file::{folder_beside, write_new};
 use super::manifest::Manifest;
 use super::{Image, ImageError, Progress, Registries, Sha256};
-use crate::archive::temporary::{folder_beside, folder_of};
 use crate::store::{Store, StoreError};
 use crate::tree::Digest;
 
@@ -21,8 +22,8 @@ pub fn write_layout(
     folder: &Path,
     progress: &dyn Progress,
 ) -> Result<(), ImageError> {
-    let parent = folder_of(folder);
-    let (temporary, _lock) = folder_beside(folder).map_err(ImageError::io("create a folder in", parent))?;
+    check_place(folder)?;
+    let (temporary, lock) = folder_beside(folder)?;
     let blobs = temporary.path().join("blobs/sha256");
     fs::create_dir_all(&blobs).map_err(ImageError::io("create", &blobs))?;
     let mut written = HashSet::new();
@@ -58,46 +59,51 @@ pub fn write_layout(
     });
     write_new(&temporary.path().join("index.json"), index.to_string().as_bytes())?;
     write_new(&temporary.path().join("oci-layout"), br#"{"imageLayoutVersion":"1.0.0"}"#)?;
-    replace(temporary, folder)
+    rustix::fs::syncfs(&lock).map_err(|error| ImageError::io("write", folder)(error.into()))?;
+    put_in_place(temporary.path(), folder).map_err(ImageError::io("write", folder))?;
+    // What was replaced has the temporary name now, and goes with it.
+    drop(temporary);
+    Ok(())
 }
 
-/// Whether a folder is the layout of an image, with all of its blobs. No blob is read.
+/// Whether a folder is the layout of an image, with all of its blobs. No layer is read.
 pub fn has_layout(folder: &Path, digest: Sha256) -> bool {
-    let blob = |digest: Digest| {
-        let path = folder.join("blobs/sha256").join(digest.hex());
-        fs::metadata(&path).is_ok_and(|found| found.len() == digest.size()).then_some(path)
-    };
+    let path = |hex: &str| folder.join("blobs/sha256").join(hex);
     let index = fs::read(folder.join("index.json")).unwrap_or_default();
     let names_it = serde_json::from_slice::<serde_json::Value>(&index)
         .is_ok_and(|index| index["manifests"][0]["digest"] == json!(digest));
-    let manifest = fs::read(folder.join("blobs/sha256").join(digest.hex())).unwrap_or_default();
-    let manifest =
-        serde_json::from_slice::<Manifest>(&manifest).ok().filter(|_| Sha256::of(&manifest) == digest);
+    let manifest = fs::read(path(&digest.hex())).unwrap_or_default();
+    let whole = |blob: Digest| fs::metadata(path(&blob.hex())).is_ok_and(|found| found.len() == blob.size());
     names_it
-        && manifest.is_some_and(|manifest| {
-            manifest.layers.iter().chain([&manifest.config]).all(|entry| blob(entry.blob()).is_some())
+        && Sha256::of(&manifest) == digest
+        && serde_json::from_slice::<Manifest>(&manifest).is_ok_and(|manifest| {
+            manifest.layers.iter().chain([&manifest.config]).all(|entry| whole(entry.blob()))
         })
 }
 
-/// Gives the finished folder its name.
-fn replace(temporary: tempfile::TempDir, folder: &Path) -> Result<(), ImageError> {
-    let renamed = |from: &Path, to: &Path| fs::rename(from, to).map_err(ImageError::io("write", to));
+/// Nothing but a layout is replaced.
+fn check_place(folder: &Path) -> Result<(), ImageError> {
     let is_empty = || fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-    if folder.exists() && !is_empty() {
-        if !folder.join("oci-layout").is_file() {
-            let reason = "something else is there; remove it, or choose another folder";
-            let source = std::io::Error::new(std::io::ErrorKind::AlreadyExists, reason);
-            return Err(ImageError::io("replace", folder)(source));
-        }
-        // Away under a temporary name, so that there is no moment with half of it.
-        let old = folder_beside(folder);
-        let (old, _lock) = old.map_err(ImageError::io("create a folder in", folder_of(folder)))?;
-        renamed(folder, &old.path().join("old"))?;
-        renamed(temporary.path(), folder)?;
-    } else {
-        renamed(temporary.path(), folder)?;
+    if fs::symlink_metadata(folder).is_err() || folder.join("oci-layout").is_file() || is_empty() {
+        return Ok(());
     }
-    // It has another name now, so that nothing is left to be removed.
-    let _ = temporary.keep();
-    Ok(())
+    let reason = "something else is there; remove it, or choose another folder";
+    Err(ImageError::io("replace", folder)(io::Error::new(io::ErrorKind::AlreadyExists, reason)))
+}
+
+/// Moves a new folder to its place; what was there gets the new folder's former name.
+fn put_in_place(new: &Path, folder: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(folder).is_err() {
+        return fs::rename(new, folder);
+    }
+    match renameat_with(CWD, new, CWD, folder, RenameFlags::EXCHANGE) {
+        // The file system cannot exchange: there is a moment without the layout.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            let earlier = new.join("earlier");
+            fs::rename(folder, &earlier)?;
+            fs::rename(new, folder)?;
+            fs::rename(folder.join("earlier"), new)
+        }
+        done => done.map_err(io::Error::from),
+    }
 }

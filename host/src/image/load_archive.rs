@@ -1,16 +1,39 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde_json::json;
 
+use super::file::file_beside;
 use super::tar::{file_header, pad};
 use super::{Image, ImageError, Progress, Reference, Registries};
 use crate::store::{Store, StoreError};
 use crate::tree::Digest;
 
-/// Writes an image as `docker load` takes it: a tar with the configuration, the layers as they are
-/// kept, and `manifest.json`. It is streamed; on an error the writer has got a part of it.
+/// Writes an image to a file as `docker load` takes it. The file appears whole or not at all.
 pub fn write_load_archive(
+    registries: &Registries,
+    image: &Image,
+    names: &[Reference],
+    store: &Store,
+    path: &Path,
+    progress: &dyn Progress,
+) -> Result<(), ImageError> {
+    let mut file = file_beside(path)?;
+    stream_load_archive(registries, image, names, store, &mut file, progress).map_err(
+        |error| match error {
+            ImageError::Io { action: "write", source, .. } => ImageError::io("write", path)(source),
+            other => other,
+        },
+    )?;
+    file.as_file().sync_all().map_err(ImageError::io("write", path))?;
+    file.persist(path).map_err(|error| ImageError::io("write", path)(error.error))?;
+    Ok(())
+}
+
+/// Writes an image as `docker load` takes it: a tar with the configuration, the layers as they are
+/// kept, and `manifest.json`. On an error the writer has got a part of it.
+pub fn stream_load_archive(
     registries: &Registries,
     image: &Image,
     names: &[Reference],
@@ -40,6 +63,7 @@ pub fn write_load_archive(
     let tags: Vec<String> =
         names.iter().filter_map(|name| Some(format!("{}:{}", name.repository(), name.tag()?))).collect();
     let layers: Vec<String> = image.layers.iter().map(|layer| layer_name(&layer.blob)).collect();
+    let tags = (!tags.is_empty()).then_some(tags);
     let manifest = json!([{ "Config": config_name, "RepoTags": tags, "Layers": layers }]);
     entry(&mut writer, "manifest.json", manifest.to_string().as_bytes())?;
     writer.write_all(&[0; 1024]).and_then(|()| writer.flush()).map_err(failed)
@@ -55,5 +79,5 @@ fn entry(writer: &mut impl Write, name: &str, bytes: &[u8]) -> Result<(), ImageE
 }
 
 fn failed(source: io::Error) -> ImageError {
-    ImageError::io("write", std::path::Path::new("the archive"))(source)
+    ImageError::io("write", Path::new("the archive"))(source)
 }

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::media::{DOCKER_INDEX, OCI_INDEX, SCHEMA_1};
@@ -14,6 +16,9 @@ pub struct Descriptor {
     pub size: u64,
     /// Its SHA-256.
     pub digest: Sha256,
+    /// What else is told of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
     /// For an entry of an index: the machine that it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<DescribedPlatform>,
@@ -34,7 +39,13 @@ pub struct DescribedPlatform {
 impl Descriptor {
     /// Of content of this kind.
     pub fn new(media_type: &str, digest: Digest) -> Self {
-        Self { media_type: media_type.to_owned(), size: digest.size(), digest: digest.into(), platform: None }
+        Self {
+            media_type: media_type.to_owned(),
+            size: digest.size(),
+            digest: digest.into(),
+            annotations: BTreeMap::new(),
+            platform: None,
+        }
     }
 
     /// The content's digest with its size.

@@ -11,6 +11,8 @@ use crate::tree::Digest;
 const LONGEST: usize = 4 << 20;
 /// So many tags are asked for at once.
 const PAGE: usize = 1000;
+/// A registry may give fewer at once.
+const MOST_PAGES: usize = 10_000;
 
 /// A manifest as a registry hands it out.
 #[derive(Debug)]
@@ -148,7 +150,7 @@ impl Registries {
         struct Page {
             tags: Option<Vec<String>>,
         }
-        let mut tags = Vec::new();
+        let (mut tags, mut pages) = (Vec::new(), 0);
         let mut url = self.url(repository, &format!("tags/list?n={PAGE}"))?;
         loop {
             let what = format!("listing {repository}");
@@ -168,8 +170,9 @@ impl Registries {
             tags.extend(page.tags.unwrap_or_default());
             let Some(next) = next else { return Ok(tags) };
             let joined = url.join(&next).map_err(|error| malformed(error.to_string()))?;
-            if joined == url {
-                return Err(malformed("its next page is the same page".to_owned()));
+            pages += 1;
+            if joined == url || pages > MOST_PAGES {
+                return Err(malformed("its pages have no end".to_owned()));
             }
             url = joined;
         }

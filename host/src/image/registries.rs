@@ -82,6 +82,12 @@ impl Registries {
         }
     }
 
+    /// Ends what is under way on other threads, without its waits. Nothing can be asked afterwards:
+    /// this is for a program that was told to stop.
+    pub fn stop(&self) {
+        self.http.stop();
+    }
+
     /// A URL of a repository: `/v2/PATH/` and the rest.
     pub(super) fn url(&self, repository: &Repository, rest: &str) -> Result<Url, ImageError> {
         let base = self.base(repository)?;
@@ -99,6 +105,10 @@ impl Registries {
         let parse = |text: &str| Url::parse(text).map_err(|error| malformed(format!("`{text}`: {error}")));
         if let Some(address) = self.settings.addresses.get(repository.registry()) {
             let url = parse(&format!("{}/", address.trim_end_matches('/')))?;
+            if !url.username().is_empty() || url.password().is_some() {
+                let reason = "a login may not be in its address; give it by itself".to_owned();
+                return Err(ImageError::Login { registry: repository.registry().to_owned(), reason });
+            }
             return match url.scheme() {
                 "http" | "https" => Ok(url),
                 _ => Err(malformed(format!("`{address}` begins with neither https:// nor http://"))),
@@ -208,8 +218,12 @@ mod tests {
         let address = |from: &str, to: &str| (from.to_owned(), to.to_owned());
         let settings = RegistrySettings {
             insecure: vec!["lan.example:5000".to_owned()],
-            addresses: [address("ecr.example", "http://10.0.0.1:5000/"), address("bad.example", "ftp://x")]
-                .into(),
+            addresses: [
+                address("ecr.example", "http://10.0.0.1:5000/"),
+                address("bad.example", "ftp://x"),
+                address("told.example", "https://a:pass@x"),
+            ]
+            .into(),
             ..RegistrySettings::default()
         };
         let registries = Registries::new(settings, NoLogins);
@@ -227,6 +241,8 @@ mod tests {
         ] {
             assert_eq!(url(name).unwrap(), expected, "{name}");
         }
+        let error = url("told.example/a").unwrap_err().to_string();
+        assert!(error.contains("a login may not be in") && !error.contains("pass"), "{error}");
         let error = url("bad.example/a").unwrap_err().to_string();
         assert!(error.contains("bad.example") && error.contains("https://"), "{error}");
     }

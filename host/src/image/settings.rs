@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct RegistrySettings {
     /// Registries, as `host` or `host:port`, that are spoken to by plain HTTP. Those on loopback
-    /// addresses are, without being listed.
+    /// addresses are, without being listed. No proxy is used for them.
     pub insecure: Vec<String>,
     /// Where a registry really answers, by the name that images carry: `https://host:port` or
     /// `http://host:port`.
@@ -15,7 +15,8 @@ pub struct RegistrySettings {
     pub ca_bundle: Option<PathBuf>,
     /// How long a connection may take to be made.
     pub connect_timeout: Duration,
-    /// How long nothing may arrive or be taken; a transfer as a whole may take any time.
+    /// How long nothing may arrive or be taken; a transfer as a whole may take any time. A registry
+    /// is silent while it looks through a large blob that it has received.
     pub idle_timeout: Duration,
     /// What is done about faults that pass.
     pub retry: Retry,
@@ -30,7 +31,7 @@ impl Default for RegistrySettings {
             addresses: BTreeMap::new(),
             ca_bundle: None,
             connect_timeout: Duration::from_secs(15),
-            idle_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(120),
             retry: Retry::default(),
             parallel: 4,
         }

@@ -10,6 +10,9 @@ const BLOCK: usize = 512;
 /// The size field of a header has 11 octal digits.
 const LARGEST: u64 = 8 << 30;
 
+/// How the image specification marks what a layer takes away.
+const WHITEOUT: &[u8] = b".wh.";
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     File {
@@ -56,15 +59,20 @@ pub fn write_tar(
         entry(writer, &above.to_bytes(), Kind::Directory, 0, b"").map_err(writing)?;
     }
     for (path, node) in tree.entries() {
+        let removes = path.name().is_some_and(|name| name.as_bytes().starts_with(WHITEOUT));
         let path = directory.join(&path).to_bytes();
+        let bad = |reason: &str| {
+            let path = String::from_utf8_lossy(&path).into_owned();
+            Err(ImageError::Layer { path, reason: reason.to_owned() })
+        };
+        if removes {
+            return bad("a name that begins with `.wh.` means that a file is taken away; rename it");
+        }
         match node {
             Node::Directory(_) => entry(writer, &path, Kind::Directory, 0, b"").map_err(writing)?,
             Node::Symlink(target) => {
                 if target.contains(&0) {
-                    return Err(ImageError::Layer {
-                        path: String::from_utf8_lossy(&path).into_owned(),
-                        reason: "its link's target holds a NUL byte".to_owned(),
-                    });
+                    return bad("its link's target holds a NUL byte");
                 }
                 entry(writer, &path, Kind::Symlink, 0, target).map_err(writing)?;
             }
@@ -189,6 +197,24 @@ mod tests {
                 std::str::from_utf8(&records).unwrap().split(' ').next().unwrap().parse().unwrap();
             assert_eq!(told, records.len());
         }
+    }
+
+    #[test]
+    fn a_file_of_more_than_8_gib_has_its_size_in_a_record() {
+        let mut bytes = Vec::new();
+        entry(&mut bytes, b"large", Kind::File { executable: false }, 9 << 30, b"").unwrap();
+        assert_eq!(&bytes[BLOCK..BLOCK + 19], b"19 size=9663676416\n");
+        assert_eq!(bytes.len(), 3 * BLOCK);
+    }
+
+    #[test]
+    fn a_name_that_would_take_a_file_away_is_refused() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::open(cache.path()).unwrap();
+        let path = RelPath::new("lib/.wh.x").unwrap();
+        let tree = Tree::empty().with(&path, Node::Directory(Tree::empty())).unwrap();
+        let error = write_tar(&store, &tree, &RelPath::root(), &mut Vec::new()).unwrap_err().to_string();
+        assert!(error.contains("lib/.wh.x") && error.contains("rename it"), "{error}");
     }
 
     #[test]

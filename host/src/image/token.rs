@@ -65,6 +65,7 @@ impl Entrance {
         let Some(challenge) = self.challenge.clone() else {
             return Ok(Authorization { header: None, with_login: false });
         };
+        let was_known = self.login.is_some();
         let login = match &self.login {
             Some(login) => login.clone(),
             None => self.login.insert(source.logins.login(source.registry)?).clone(),
@@ -83,7 +84,15 @@ impl Entrance {
                     if scopes.is_empty() { scope.into_iter().collect() } else { scopes.to_vec() };
                 let key = given.join(" ");
                 if self.tokens.get(&key).is_none_or(|token| token.ends <= Instant::now()) {
-                    let token = source.token(&realm, service.as_deref(), &given, login.as_ref())?;
+                    let ask = |login: Option<&Login>| source.token(&realm, service.as_deref(), &given, login);
+                    let token = match ask(login.as_ref()) {
+                        // The login may have ended since it was asked for.
+                        Err(ImageError::Unauthorized { .. }) if was_known && with_login => {
+                            let renewed = source.logins.login(source.registry)?;
+                            ask(self.login.insert(renewed).as_ref())?
+                        }
+                        other => other?,
+                    };
                     self.tokens.insert(key.clone(), token);
                 }
                 self.tokens.get(&key).map(|token| token.header.clone())

@@ -100,6 +100,7 @@ impl Upload<'_> {
         }
         let mut attempts = Attempts::new(self.registries.settings.retry, self.progress);
         let mut begun: Option<(Url, u64)> = None;
+        let mut furthest = 0;
         loop {
             let tried = match begun.take() {
                 Some((location, from)) => self.send(&location, from).map_err(|error| (error, location)),
@@ -121,6 +122,12 @@ impl Upload<'_> {
             };
             attempts.wait(error)?;
             begun = self.came_so_far(&location).unwrap_or(None);
+            if let Some((_, from)) = &begun
+                && *from > furthest
+            {
+                furthest = *from;
+                attempts.went_on();
+            }
             // An answer that was lost may have been the good one.
             if begun.is_none()
                 && self.registries.has_blob_for(Access::push(self.to), self.blob, self.progress)?

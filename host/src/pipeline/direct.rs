@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result, anyhow};
 use super::images::ImageFormat;
 use super::record::ImageRecord;
 use super::{Context, Job, size};
-use crate::archive::temporary::file_beside;
 use crate::image::{
     ConfigChanges, Event, Image, ImageError, Platform, Progress, PushOptions, Reference, assemble,
     write_layer, write_layout, write_load_archive,
@@ -121,11 +120,7 @@ pub fn write(
     match format {
         ImageFormat::Oci => write_layout(registries, image, name.tag(), context.store, path, &shown)?,
         ImageFormat::DockerArchive => {
-            let failed = || format!("cannot write {}", path.display());
-            let mut file = file_beside(path, 0o666).with_context(failed)?;
-            write_load_archive(registries, image, &[name], context.store, file.as_file_mut(), &shown)?;
-            file.as_file().sync_all().with_context(failed)?;
-            file.persist(path).with_context(failed)?;
+            write_load_archive(registries, image, &[name], context.store, path, &shown)?;
         }
     }
     Ok(image.digest.to_string())
