@@ -380,6 +380,8 @@ class TestErrors:
         unknown = "<dependency><groupId>org.serverlessbench</groupId><artifactId>none</artifactId><version>9</version></dependency>"
         hello(suite, pom=POM.replace(MARKER, MARKER + unknown))
         fnpack.java(suite, status=1).says("no Maven repository", "org.serverlessbench:none:jar:9; mend pom.xml")
+        # Once it is published, it is found.
+        assert not [*(fnpack.cache / "downloads/maven").rglob("*.lastUpdated")]
 
     def test_a_release_newer_than_the_jdk_is_told_before_anything_runs(self, fnpack, suite):
         hello(suite)

@@ -41,9 +41,15 @@ pub fn tool_version_after(
     let version = version_after(&text, words).map(str::to_owned);
     let files =
         watched(&path, &text).into_iter().filter_map(|file| Some((file.clone(), fingerprint(&file)?)));
-    // Not remembering costs the next run a question, no more: the cache may be read-only.
-    let _ =
-        store.put_record(RecordKind::Tool, &key, &Known { version: version.clone(), files: files.collect() });
+    // One that does not answer may do so when something else is installed. Not remembering costs the
+    // next run a question, no more: the cache may be read-only.
+    if version.is_some() {
+        let _ = store.put_record(
+            RecordKind::Tool,
+            &key,
+            &Known { version: version.clone(), files: files.collect() },
+        );
+    }
     Ok(version)
 }
 

@@ -26,7 +26,7 @@ struct Row {
 /// Python up to 3.11 and Node.js 20, Debian 12 for what is newer. Python has images for building up to
 /// 3.12 (issue 1232 there); after that, and for Node.js, the runtime's own image is taken: it has the installer,
 /// but no compiler. Java is on Debian 11 up to 17; it is built in images of Maven.
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 12] = [
     python("3.10", "4-python3.10-buildenv", BULLSEYE),
     python("3.11", "4-python3.11-buildenv", BULLSEYE),
     python("3.12", "4-python3.12-buildenv", BOOKWORM),
@@ -38,6 +38,7 @@ const ROWS: [Row; 11] = [
     java("11", "3-eclipse-temurin-11", BULLSEYE),
     java("17", "3-eclipse-temurin-17", BULLSEYE),
     java("21", "3-eclipse-temurin-21", BOOKWORM),
+    java("25", "3-eclipse-temurin-25", BOOKWORM),
 ];
 
 const fn python(version: &'static str, image: &'static str, libc: &'static str) -> Row {

@@ -42,24 +42,6 @@ pub fn explain(output: &str) -> Option<String> {
     if has("Non-parseable POM") || has("Malformed POM") {
         return Some("Maven cannot read pom.xml; the reason is below".to_owned());
     }
-    let network = [
-        "Unknown host",
-        "Connection refused",
-        "Connect timed out",
-        "connect timed out",
-        "Read timed out",
-        "Network is unreachable",
-        "No route to host",
-        "Temporary failure in name resolution",
-        "Connection reset",
-    ];
-    if network.iter().any(|words| has(words)) {
-        return Some(
-            "the Maven repository cannot be reached over the network; check the connection, the proxy, the mirror in \
-             ~/.m2/settings.xml, and `network` of [docker] in fnpack.toml"
-                .to_owned(),
-        );
-    }
     if has("PKIX path building failed") || has("trustAnchors parameter must be non-empty") {
         return Some(
             "Java does not trust the Maven repository's certificate; name the network's certificates as `ca-bundle` of \
@@ -81,6 +63,15 @@ pub fn explain(output: &str) -> Option<String> {
              ~/.m2/settings.xml",
             word(artifact)
         ));
+    }
+    // The first is in all of Maven's words for it.
+    let network = ["Could not transfer artifact", "Unknown host", "Connection refused", "timed out"];
+    if network.iter().any(|words| has(words)) {
+        return Some(
+            "the Maven repository cannot be reached over the network; check the connection, the proxy, the mirror in \
+             ~/.m2/settings.xml, and `network` of [docker] in fnpack.toml"
+                .to_owned(),
+        );
     }
     if let Some(dependency) = after(output, "'dependencies.dependency.version' for ") {
         return Some(format!("pom.xml gives {} no version", word(dependency)));

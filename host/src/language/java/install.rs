@@ -17,7 +17,8 @@ const OUTPUT: &str = "target/fnpack";
 
 /// Runs Maven in the folder that is the first argument, with the others as its options, and with
 /// what the executor lends it: see `executor/maven.rs`. Maven's own Java gets by with its fast
-/// compiler, because it does not live long. The home that Java knows is not the variable's.
+/// compiler, because it does not live long. The home that Java knows is not the variable's. What was
+/// not found is not to be remembered: it may be published in the next minute.
 const BUILD: &str = r#"cd "$1" && shift && rm -rf target || exit
 set -f
 set -- "$@" $FNPACK_MAVEN_ARGUMENTS
@@ -28,7 +29,11 @@ set -- "$@" $FNPACK_MAVEN_ARGUMENTS
 MAVEN_OPTS="-XX:TieredStopAtLevel=1 -XX:+UseSerialGC $MAVEN_OPTS"
 case $HOME in *[[:space:]]*) ;; *) MAVEN_OPTS="$MAVEN_OPTS -Duser.home=$HOME" ;; esac
 export MAVEN_OPTS
-mvn "$@" package || exit
+mvn "$@" package || {
+  status=$?
+  find "${FNPACK_MAVEN_REPOSITORY:-/nowhere}" -name '*.lastUpdated' -type f -delete 2>/dev/null
+  exit $status
+}
 if [ ! -f target/function.jar ]; then
   set +f
   echo "fnpack: Maven did not make target/function.jar but" target/*.jar

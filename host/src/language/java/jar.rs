@@ -25,9 +25,10 @@ struct Entry {
 }
 
 /// The installed tree with the program's entries in order, at one time, and with nothing in them
-/// of the machine. Java wants the manifest first.
+/// of the machine, nor of what packages were signed with. Java wants the manifest first.
 pub fn normalise(store: &Store, installed: &Tree) -> Result<Tree, LanguageError> {
     let mut entries = read(store, installed)?;
+    entries.retain(|entry| !is_signature(&entry.name));
     entries.sort_by(|one, other| order(&one.name).cmp(&order(&other.name)));
     let mut jar = ZipWriter::new(Cursor::new(Vec::new()));
     for Entry { name, bytes, stored } in entries {
@@ -95,6 +96,13 @@ fn read(store: &Store, installed: &Tree) -> Result<Vec<Entry>, LanguageError> {
 
 fn broken(error: &dyn std::error::Error) -> LanguageError {
     LanguageError::Manifest(format!("{PROGRAM}, which Maven made, is no archive that can be read: {error}"))
+}
+
+/// Whether a file signs the archive that a package came in. Java refuses another archive with it.
+fn is_signature(name: &str) -> bool {
+    let Some(name) = name.strip_prefix("META-INF/").filter(|name| !name.contains('/')) else { return false };
+    let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_uppercase());
+    ending.is_some_and(|ending| ["SF", "RSA", "DSA", "EC"].contains(&ending.as_str()))
 }
 
 /// The manifest first, what is beside it next.
@@ -182,6 +190,8 @@ mod tests {
             (MANIFEST, b"Manifest-Version: 1.0\r\nBuild-Jdk-Spec: 17\r\nCreated-By: one\r\n two\r\nMain-Class: x\r\n\r\n"),
             ("A.class", b"a"),
             ("META-INF/maven/g/a/pom.properties", b"#today\nversion=1\n"),
+            ("META-INF/VENDOR.SF", b"signature"),
+            ("META-INF/VENDOR.RSA", b"signature"),
         ]);
         let other = jar(&[
             (MANIFEST, b"Manifest-Version: 1.0\r\nCreated-By: three\r\nMain-Class: x\r\n\r\n"),
