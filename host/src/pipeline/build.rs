@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 
 use super::data::add_data;
+use super::downloads::add_downloads;
 use super::install::install;
 use super::package::package_code;
 use super::packages::add_packages;
@@ -172,6 +173,7 @@ impl<'a> Run<'a> {
         let sources = &self.question.sources;
         snapshot.keep(self.context.store, &snapshot.tree, &crate::tree::RelPath::root())?;
         let tree = prepare(self.context, self.job, self.language, sources)?;
+        let tree = add_downloads(self, tree)?;
         let tree = add_data(self, sources, tree)?;
         let tree = add_wrappers(self, tree)?;
         let tree = add_packages(self, tree)?;
@@ -181,6 +183,23 @@ impl<'a> Run<'a> {
     /// Tells that a step begins.
     pub fn step(&self, title: &str) {
         self.context.progress.step(&self.job.target, title);
+    }
+
+    /// Whether nothing is to be done, only told.
+    pub fn is_plan(&self) -> bool {
+        self.plan.is_some()
+    }
+
+    /// Adds a step without an action to a plan.
+    pub fn planned(&self, title: String, state: StepState) {
+        if let Some(plan) = &self.plan {
+            plan.lock().expect("no panic while held").push(Step { title, key: None, state });
+        }
+    }
+
+    /// A plan goes no further: what comes next is known only when a step has run.
+    pub fn plan_ends(&self) -> anyhow::Error {
+        PlanEnds.into()
     }
 
     /// How long a foreign program may run.
@@ -197,7 +216,7 @@ impl<'a> Run<'a> {
             let step = Step { title: action.title.clone(), key: Some(action.digest()), state };
             plan.lock().expect("no panic while held").push(step);
             if !cached {
-                return Err(PlanEnds.into());
+                return Err(self.plan_ends());
             }
         }
         let mut echo = Echo { run: self, line: Vec::new() };
@@ -221,8 +240,9 @@ pub fn plan(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<(Vec<St
         Err(error) if error.is::<PlanEnds>() => StepState::Unknown,
         Err(error) => return Err(error),
     };
+    let before_install = question.sources.init_scripts.len() + job.downloads().count();
     let mut steps = run.plan.take().expect("it was set").into_inner().expect("no panic while held");
-    if end == StepState::Unknown && steps.len() <= question.sources.init_scripts.len() {
+    if end == StepState::Unknown && steps.len() <= before_install {
         steps.push(Step { title: "install".to_owned(), key: None, state: StepState::Unknown });
     }
     steps.push(whole(end));

@@ -4,6 +4,7 @@
 mod build;
 mod context;
 mod data;
+mod downloads;
 mod inputs;
 mod install;
 mod limits;

@@ -3,6 +3,7 @@
 
 mod benchmark;
 mod config;
+mod downloads;
 mod ignored;
 mod settings;
 mod snapshot;
@@ -14,6 +15,7 @@ use std::sync::OnceLock;
 
 pub use benchmark::Benchmark;
 pub use config::{BenchmarkConfig, ConfigError, LanguageConfig, LanguageName};
+pub use downloads::Download;
 pub use settings::{ExecutorChoice, PlatformSettings, Settings, SettingsError};
 pub use snapshot::{Snapshot, SnapshotError};
 
