@@ -3,10 +3,10 @@
 import gzip
 import hashlib
 import io
-import json
 import lzma
 import signal
 import stat
+import subprocess
 import tarfile
 import threading
 import time
@@ -32,10 +32,10 @@ class Website(ThreadingHTTPServer):
         self.address = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
-    def put(self, path: str, contents: bytes, **download) -> dict:
+    def put(self, at: str, contents: bytes, **download) -> dict:
         """Serves a file; the entry of config.json that declares it."""
-        self.files[path] = contents
-        return {"url": f"{self.address}{path}", "sha256": hashlib.sha256(contents).hexdigest(), "path": "data.bin"} | download
+        self.files[at] = contents
+        return {"url": f"{self.address}{at}", "sha256": hashlib.sha256(contents).hexdigest(), "path": "data.bin"} | download
 
     @property
     def fetched(self) -> list[str]:
@@ -360,7 +360,6 @@ def test_an_archive_is_unpacked_whatever_its_name(form, build, website):
 
 
 def test_a_zstd_archive_is_unpacked(build, website, tmp_path):
-    import subprocess
     data = subprocess.run(["zstd", "-q", "-c"], input=FORMS["tar"](), capture_output=True, check=True).stdout
     archive = build([website.put("/a", data, path=".", unpack=True, include=["top/data"])]).archive
     assert zips.read(archive, "function/top/data/a.txt") == b"a"
@@ -412,4 +411,3 @@ def test_what_is_no_archive_is_said(contents, build, website):
 
 def test_an_unknown_key_beside_is_a_warning_still(build, website):
     build([website.put("/x", b"1")], config={"downlods": []}).says("unknown key `downlods`", "downloads")
-    assert json.loads

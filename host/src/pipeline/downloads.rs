@@ -93,13 +93,13 @@ fn obtain(run: &Run, download: &Download) -> Result<Node, DownloadError> {
 
 /// Puts a node where nothing is; folders are merged.
 fn put(tree: &mut Tree, at: &RelPath, node: &Node) -> Result<()> {
-    if let Node::Directory(below) = node {
-        if tree.directory(at).is_some() {
-            for (name, node) in below {
-                put(tree, &at.child(name.clone()), node)?;
-            }
-            return Ok(());
+    if let Node::Directory(below) = node
+        && tree.directory(at).is_some()
+    {
+        for (name, node) in below {
+            put(tree, &at.child(name.clone()), node)?;
         }
+        return Ok(());
     }
     if tree.get(at).is_some() {
         bail!("`{at}` is there already, from the sources or another download; choose another `path`");
