@@ -14,7 +14,7 @@ use crate::executor::{Cancel, end_abandoned};
 use crate::pipeline::{self, Context, Executors, Job, Outcome, Step, StepState, size};
 use crate::platform::Plugins;
 use crate::report::{self, Colour, Display, JsonLine, coloured};
-use crate::suite::{Benchmark, ExecutorChoice, Snapshot};
+use crate::suite::{Benchmark, ExecutorChoice, ShrinkStep, Snapshot};
 use crate::target::{Filters, Target};
 
 #[derive(clap::Args)]
@@ -52,6 +52,9 @@ pub struct BuildArguments {
     /// How many targets are built at once [default: one for each processor]
     #[arg(long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
+    /// Make the installed packages smaller by these steps too, besides those of config.json
+    #[arg(long, value_enum, value_name = "STEPS", value_delimiter = ',')]
+    shrink: Vec<ShrinkStep>,
     /// How results are printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -164,6 +167,8 @@ impl Selection {
                 }
             };
             selection.warnings.extend(warnings);
+            let mut config = config;
+            config.shrink.steps.extend(&arguments.shrink);
             let config = Arc::new(config);
             let possible: Vec<Job> =
                 platforms.iter().flat_map(|plugin| possible(&benchmark, &config, plugin)).collect();
@@ -379,7 +384,8 @@ impl Work<'_> {
             }
         }
         if self.arguments.explain {
-            outcome.reasons.iter().for_each(|reason| line.push_str(&format!("\n  {reason}")));
+            let told = outcome.reasons.iter().chain(&outcome.notes);
+            told.for_each(|text| line.push_str(&format!("\n  {text}")));
         }
         outcome.warnings.iter().for_each(|warning| self.context.progress.warn(target, warning));
         self.display.done(target, &line);

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use super::DownloadError;
 use super::address::{Goal, Place, place};
 use super::http::Request;
-use super::kept::{keep, kept};
 use super::transfer::{Fault, Piece, Source, run};
 use crate::store::{Store, StoreError};
 use crate::tree::{Digest, FileEntry, Hasher, Node, RelPath, Tree};
@@ -46,7 +45,7 @@ pub fn file_is_kept(store: &Store, sha256: &str) -> Result<bool, StoreError> {
 }
 
 fn kept_file(store: &Store, sha256: &str) -> Result<Option<Digest>, StoreError> {
-    let tree = kept(store, &key(sha256))?;
+    let tree = store.made_tree(&key(sha256))?;
     let digest = tree.and_then(|tree| tree.files().next().map(|(_, file)| file.digest));
     Ok(digest.filter(|digest| digest.hex() == sha256))
 }
@@ -75,7 +74,7 @@ impl Fetcher<'_> {
         let file = Node::File(FileEntry { digest, executable: false });
         let name = RelPath::new("file").expect("a constant path");
         let tree = Tree::empty().with(&name, file).expect("an entry of the root");
-        keep(self.store, &key(sha256), &tree)?;
+        self.store.put_made_tree(&key(sha256), &tree)?;
         Ok(digest)
     }
 

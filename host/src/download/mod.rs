@@ -5,7 +5,6 @@ mod address;
 mod error;
 mod fetch;
 mod http;
-mod kept;
 mod proxy;
 mod transfer;
 mod unpack;

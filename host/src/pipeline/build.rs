@@ -13,10 +13,10 @@ use super::packages::add_packages;
 use super::place::Chosen;
 use super::prepare::prepare;
 use super::query::{missing, query};
-use super::record::{Artifact, Step, StepState};
+use super::record::{Artifact, Step, StepState, Told};
 use super::sources::{Sources, choose};
 use super::wrappers::add_wrappers;
-use super::{Context, Inputs, Job};
+use super::{Context, Inputs, Job, shrink};
 use crate::executor::{Action, ExecutionError, Executor, has_result, run_cached};
 use crate::language::{Language, language};
 use crate::platform::PluginTarget;
@@ -34,6 +34,8 @@ pub struct Outcome {
     pub reasons: Vec<String>,
     /// What the user should know.
     pub warnings: Vec<String>,
+    /// What steps came to.
+    pub notes: Vec<String>,
     /// Where dependencies were installed, and why there.
     pub place: String,
     /// The time it took.
@@ -44,29 +46,30 @@ pub struct Outcome {
 pub fn build(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<Outcome> {
     let start = Instant::now();
     let question = Question::of(context, job, snapshot, true)?;
-    let outcome = |artifact, cached, reasons, warnings| Outcome {
+    let outcome = |(artifact, told): (Artifact, Told), cached, reasons| Outcome {
         artifact,
         cached,
         reasons,
-        warnings,
+        warnings: told.warnings,
+        notes: told.notes,
         place: question.chosen.to_string(),
         time: start.elapsed(),
     };
     let known = query(context, job, &question.key, &question.inputs)?;
-    if let Some((artifact, warnings)) = known.artifact {
-        return Ok(outcome(artifact, true, Vec::new(), warnings));
+    if let Some(found) = known.artifact {
+        return Ok(outcome(found, true, Vec::new()));
     }
     // Of many processes that build the same, one does; the others then find it.
     let waiting = || context.progress.step(&job.target, "waiting for another build of the same");
     let _lock = context.store.lock_work(&question.key.hex(), waiting)?;
-    if let (Some((artifact, warnings)), false) =
+    if let (Some(found), false) =
         (query(context, job, &question.key, &question.inputs)?.artifact, context.force)
     {
-        return Ok(outcome(artifact, true, Vec::new(), warnings));
+        return Ok(outcome(found, true, Vec::new()));
     }
     let run = Run::new(context, job, &question);
-    let (artifact, warnings) = run.steps_until_whole(snapshot)?;
-    Ok(outcome(artifact, false, known.reasons, warnings))
+    let made = run.steps_until_whole(snapshot)?;
+    Ok(outcome(made, false, known.reasons))
 }
 
 /// What a build is asked for, and its key.
@@ -114,8 +117,8 @@ pub(super) struct Run<'a> {
     pub chosen: &'a Chosen,
     pub plugin_target: PluginTarget,
     question: &'a Question,
-    /// What the user should know of the target, now and when it is found finished.
-    warnings: Mutex<Vec<String>>,
+    /// What the user is told of the target, now and when it is found finished.
+    told: Mutex<Told>,
     /// For a plan: what the steps are, none of which is to run a program.
     plan: Option<Mutex<Vec<Step>>>,
 }
@@ -129,13 +132,13 @@ impl<'a> Run<'a> {
             chosen: &question.chosen,
             plugin_target: job.plugin_target(context.settings),
             question,
-            warnings: Mutex::default(),
+            told: Mutex::default(),
             plan: None,
         }
     }
 
     /// Runs through the steps, and again where a blob was lost or damaged: then its maker runs.
-    fn steps_until_whole(&self, snapshot: &Snapshot) -> Result<(Artifact, Vec<String>)> {
+    fn steps_until_whole(&self, snapshot: &Snapshot) -> Result<(Artifact, Told)> {
         let mut lost = BTreeSet::new();
         loop {
             match self.steps(snapshot) {
@@ -151,33 +154,42 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn steps(&self, snapshot: &Snapshot) -> Result<(Artifact, Vec<String>)> {
+    fn steps(&self, snapshot: &Snapshot) -> Result<(Artifact, Told)> {
+        *self.told.lock().expect("no panic while held") = Told::default();
         let tree = self.install_tree(snapshot)?;
         package_code(self, tree, &self.question.key, &self.question.inputs)
     }
 
     /// Keeps something that the user should know.
     pub fn warn(&self, text: String) {
-        self.warnings.lock().expect("no panic while held").push(text);
+        self.told.lock().expect("no panic while held").warnings.push(text);
     }
 
-    /// All that the user should know.
-    pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.warnings.lock().expect("no panic while held").clone();
-        warnings.dedup();
-        warnings
+    /// Tells what a step came to.
+    pub fn note(&self, text: String) {
+        self.context.progress.note(&self.job.target, &text);
+        self.told.lock().expect("no panic while held").notes.push(text);
+    }
+
+    /// All that the user was told.
+    pub fn told(&self) -> Told {
+        let mut told = self.told.lock().expect("no panic while held").clone();
+        told.warnings.dedup();
+        told
     }
 
     /// The picture in docs/architecture.md, a line a box.
     fn install_tree(&self, snapshot: &Snapshot) -> Result<Tree> {
         let sources = &self.question.sources;
+        shrink::check(self)?;
         snapshot.keep(self.context.store, &snapshot.tree, &crate::tree::RelPath::root())?;
         let tree = prepare(self.context, self.job, self.language, sources)?;
         let tree = add_downloads(self, tree)?;
         let tree = add_data(self, sources, tree)?;
         let tree = add_wrappers(self, tree)?;
         let tree = add_packages(self, tree)?;
-        install(self, sources, tree)
+        let tree = install(self, sources, tree)?;
+        shrink::shrink(self, tree)
     }
 
     /// Tells that a step begins.

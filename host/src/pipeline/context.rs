@@ -36,6 +36,8 @@ pub trait Progress: Sync {
     fn step(&self, target: &Target, step: &str);
     /// Something that the user should know of a target.
     fn warn(&self, target: &Target, text: &str);
+    /// What a step came to.
+    fn note(&self, target: &Target, text: &str);
     /// A line that a foreign program printed.
     fn output(&self, target: &Target, line: &str);
 }

@@ -35,6 +35,9 @@ impl Inputs {
         for (key, value) in &target.settings {
             inputs.set(&format!("setting {}.{key}", job.target.platform), value);
         }
+        if !job.config.shrink.is_empty() {
+            inputs.set("shrink", &job.config.shrink.to_string());
+        }
         // In whatever order they are declared: two that meet in one place are an error.
         let mut downloads: Vec<_> = job.downloads().map(|one| (one.path.as_str(), one.input())).collect();
         downloads.sort();

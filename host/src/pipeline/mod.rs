@@ -15,6 +15,7 @@ mod place;
 mod prepare;
 mod query;
 mod record;
+mod shrink;
 mod sources;
 mod wrappers;
 

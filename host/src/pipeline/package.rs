@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use super::build::Run;
 use super::limits::{self, size};
 use super::query::{remember, target_key};
-use super::record::{ArchiveRecord, Artifact, BuildRecord};
+use super::record::{ArchiveRecord, Artifact, BuildRecord, Told};
 use super::sources::child;
 use super::{Context, Inputs, Job};
 use crate::archive;
@@ -18,12 +18,7 @@ use crate::tree::{Digest, Node, RelPath, Tree};
 const INSTALL_ONLY: [&str; 2] = [".npmrc", ".mvn"];
 
 /// Brings the tree into the platform's layout and writes the archive; then records the build.
-pub fn package_code(
-    run: &Run,
-    mut tree: Tree,
-    key: &Digest,
-    inputs: &Inputs,
-) -> Result<(Artifact, Vec<String>)> {
+pub fn package_code(run: &Run, mut tree: Tree, key: &Digest, inputs: &Inputs) -> Result<(Artifact, Told)> {
     let (context, job) = (run.context, run.job);
     context.cancel.check()?;
     run.step("package code");
@@ -63,12 +58,12 @@ pub fn package_code(
         tree: context.store.put_tree(&tree)?,
         archive: archive.clone(),
         deploy: layout.deploy.clone(),
-        warnings: run.warnings(),
+        told: run.told(),
     };
     let artifact = Artifact { path, archive, deploy: layout.deploy };
     context.store.put_record(RecordKind::Build, key, &record)?;
     remember(context, &target_key(context, job), key, &artifact)?;
-    Ok((artifact, record.warnings))
+    Ok((artifact, record.told))
 }
 
 /// What of the arranged tree goes into the archive; for a lone file a tree of that file.

@@ -3,7 +3,7 @@ use std::fs;
 use anyhow::{Result, bail};
 
 use super::package;
-use super::record::{Artifact, BuildRecord, TargetRecord};
+use super::record::{Artifact, BuildRecord, TargetRecord, Told};
 use super::{Context, Inputs, Job};
 use crate::store::{Fingerprint, RecordKind, StoreError};
 use crate::tree::Digest;
@@ -11,7 +11,7 @@ use crate::tree::Digest;
 /// What is known of a target before anything is done for it.
 pub struct Known {
     /// The finished artifact for exactly these inputs, whole and in its place.
-    pub artifact: Option<(Artifact, Vec<String>)>,
+    pub artifact: Option<(Artifact, Told)>,
     /// What differs from the last build of the target.
     pub reasons: Vec<String>,
 }
@@ -28,7 +28,7 @@ pub fn query(context: &Context, job: &Job, key: &Digest, inputs: &Inputs) -> Res
         return Ok(Known { artifact: None, reasons: reasons(context, inputs, last)? });
     };
     match in_place(context, job, key, &at, &build, last) {
-        Ok(artifact) => Ok(Known { artifact: Some((artifact, build.warnings)), reasons: Vec::new() }),
+        Ok(artifact) => Ok(Known { artifact: Some((artifact, build.told)), reasons: Vec::new() }),
         Err(error) if missing(&error).is_some() => {
             let reasons =
                 vec!["the finished archive and what it is made of are gone from the cache".to_owned()];

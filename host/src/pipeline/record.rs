@@ -30,6 +30,16 @@ pub struct ArchiveRecord {
     pub unpacked_bytes: u64,
 }
 
+/// What the user is told of a build besides its artifact.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// What the user should know.
+    pub warnings: Vec<String>,
+    /// What steps came to.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
 /// A finished build, kept under the key of its inputs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct BuildRecord {
@@ -39,7 +49,8 @@ pub(super) struct BuildRecord {
     pub archive: ArchiveRecord,
     pub deploy: Vec<(String, String)>,
     /// What the user was told, to be told again.
-    pub warnings: Vec<String>,
+    #[serde(flatten)]
+    pub told: Told,
 }
 
 /// The last build of a target in an output folder.

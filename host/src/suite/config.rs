@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 
-use super::Download;
+use super::{Download, Shrink};
 
 /// Why a `config.json` cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,9 @@ pub struct BenchmarkConfig {
     /// Files and archives of data to fetch.
     #[serde(default)]
     pub downloads: Vec<Download>,
+    /// How the installed packages are made smaller.
+    #[serde(default)]
+    pub shrink: Shrink,
 }
 
 /// One language of a benchmark, and its variants.
@@ -190,7 +193,8 @@ fn not_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<LanguageC
     Ok(languages)
 }
 
-const KNOWN_KEYS: [&str; 6] = ["timeout", "memory", "languages", "modules", "cpp_dependencies", "downloads"];
+const KNOWN_KEYS: [&str; 7] =
+    ["timeout", "memory", "languages", "modules", "cpp_dependencies", "downloads", "shrink"];
 
 impl BenchmarkConfig {
     /// Reads a `config.json`; also gives warnings about keys that mean nothing.

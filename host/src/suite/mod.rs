@@ -6,6 +6,7 @@ mod config;
 mod downloads;
 mod ignored;
 mod settings;
+mod shrink;
 mod snapshot;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ pub use benchmark::Benchmark;
 pub use config::{BenchmarkConfig, ConfigError, LanguageConfig, LanguageName};
 pub use downloads::Download;
 pub use settings::{ExecutorChoice, PlatformSettings, Settings, SettingsError};
+pub use shrink::{Shrink, ShrinkStep};
 pub use snapshot::{Snapshot, SnapshotError};
 
 /// The name of the suite's settings file.

@@ -12,7 +12,6 @@ use collector::Collector;
 use kind::Kind;
 
 use super::DownloadError;
-use super::kept::{keep, kept};
 use crate::store::{Store, StoreError};
 use crate::tree::{Digest, Tree};
 
@@ -41,7 +40,7 @@ pub struct Unpacking<'a> {
 
 /// Whether the cache has the unpacked archive.
 pub fn unpacked_is_kept(store: &Store, wanted: &Unpacking) -> Result<bool, StoreError> {
-    Ok(kept(store, &wanted.key())?.is_some())
+    Ok(store.made_tree(&wanted.key())?.is_some())
 }
 
 impl Unpacking<'_> {
@@ -52,7 +51,7 @@ impl Unpacking<'_> {
 
     /// What the archive holds, from the cache if it was unpacked before.
     pub fn kept(&self, store: &Store) -> Result<Option<Tree>, DownloadError> {
-        Ok(kept(store, &self.key())?)
+        Ok(store.made_tree(&self.key())?)
     }
 
     /// Unpacks the archive, a blob, and keeps what it holds.
@@ -64,7 +63,7 @@ impl Unpacking<'_> {
     ) -> Result<Tree, DownloadError> {
         let collector = Collector::new(store, self.strip, self.include, LIMITS, cancelled)?;
         let tree = read(store, archive, collector)?;
-        keep(store, &self.key(), &tree)?;
+        store.put_made_tree(&self.key(), &tree)?;
         Ok(tree)
     }
 }
