@@ -5,7 +5,9 @@ mod description;
 mod layout;
 mod packages;
 
-use fnpack_plugin::{Description, Failure, File, Layout, Platform, Requirement, Target, failure, text_file};
+use fnpack_plugin::{
+    Description, Failure, File, Layout, Platform, Requirement, Target, failure, text_file, unpacked_packages,
+};
 
 struct Aws;
 
@@ -20,6 +22,7 @@ impl Platform for Aws {
                 text_file("handler.py", include_str!("../wrappers/python/handler.py")),
                 text_file("storage.py", include_str!("../wrappers/python/storage.py")),
                 text_file("nosql.py", include_str!("../wrappers/python/nosql.py")),
+                unpacked_packages(),
             ]),
             "nodejs" => {
                 let mut files = vec![

@@ -17,6 +17,11 @@ const ARCHIVE: &str = ".python_packages/packages.zip";
 /// A tree without the unpacker, which has nothing to unpack.
 pub fn without_unpacker(mut tree: Tree) -> Tree {
     tree.remove(&path(UNPACKER));
+    if let Some(folder) = path(UNPACKER).parent()
+        && tree.directory(&folder).is_some_and(Tree::is_empty)
+    {
+        tree.remove(&folder);
+    }
     tree
 }
 

@@ -45,7 +45,7 @@ pub fn without_tests(store: &Store, tree: &Tree, packages: &Tree) -> Result<Tree
         if needed.is_empty() {
             return Ok(packages.filter(&mut |path, _| !candidates.contains(path)));
         }
-        needed.iter().for_each(|path| drop(candidates.remove(path)));
+        candidates.retain(|path| !needed.contains(path));
     }
 }
 
