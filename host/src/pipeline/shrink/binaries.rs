@@ -47,7 +47,7 @@ pub fn without_foreign(
                 };
                 let is_native = name.ends_with(".node") || name.ends_with(".so") || name.contains(".so.");
                 let of_this = |machine: u16| machine == machine_of(runtime.architecture);
-                !foreign && !(is_native && machine().is_some_and(|machine| !of_this(machine)))
+                !(foreign || is_native && machine().is_some_and(|machine| !of_this(machine)))
             }
         }
     });
