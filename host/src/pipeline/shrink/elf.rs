@@ -1,22 +1,14 @@
 //! ELF files without what only debuggers and linkers read.
 //!
-//! A file is cut behind what its program headers cover, and the few sections that remain behind
-//! that are put there anew with a new table of sections. All that a loader reads stays where it
-//! is, byte for byte; so a file that cannot be cut in this way is left alone rather than taken apart.
+//! What program headers cover is kept, byte for byte. What is behind it and between it goes, but
+//! for the few sections that somebody may read, which are put at the end with a new table of
+//! sections. Where something in the middle goes (tools that patch a library put what they change at
+//! its end, behind the symbols), the rest moves up by a multiple of its alignment, and the offsets
+//! in the program headers with it: what is in memory is the same, at the same addresses. A file
+//! that is not quite as usual is left alone.
 //! <https://gabi.xinuos.com/>
 
-const HEADER: usize = 64;
-const PROGRAM_HEADER: usize = 56;
-const SECTION_HEADER: usize = 64;
-
-const SYMTAB: u32 = 2;
-const STRTAB: u32 = 3;
-const RELA: u32 = 4;
-const NOBITS: u32 = 8;
-const REL: u32 = 9;
-const SYMTAB_SHNDX: u32 = 18;
-/// The section is in memory when the program runs.
-const ALLOCATED: u64 = 2;
+use super::elf_file::*;
 
 /// Sections by the beginnings of their names that no program reads.
 const NEEDLESS: [&[u8]; 8] = [
@@ -30,92 +22,42 @@ const NEEDLESS: [&[u8]; 8] = [
     b".gnu.build.attributes",
 ];
 
-#[derive(Clone, Copy)]
-struct Section {
-    name: usize,
-    kind: u32,
-    flags: u64,
-    offset: usize,
-    size: usize,
-    link: u32,
-    align: usize,
-}
-
 /// The file without symbols and debug information; none where it has none or is better left alone.
 pub fn stripped(bytes: &[u8]) -> Option<Vec<u8>> {
     let file = Elf::parse(bytes)?;
     let stripped = file.cut()?;
-    (stripped.len() < bytes.len() && is_faithful(bytes, &stripped)).then_some(stripped)
+    (stripped.len() < bytes.len() && is_faithful(&file, &stripped)).then_some(stripped)
 }
 
-struct Elf<'b> {
-    bytes: &'b [u8],
-    sections: Vec<Section>,
-    /// The index of the section with the names of sections.
-    names: usize,
-    /// Up to here the program headers cover the file.
-    loaded: usize,
+/// Bytes of the file that are taken out.
+struct Cut {
+    at: usize,
+    length: usize,
+    /// Where it ended that nothing covers.
+    until: usize,
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+/// Where something is when what is before it is taken out.
+fn moved(offset: usize, cuts: &[Cut]) -> usize {
+    let before = cuts.iter().filter(|cut| cut.at + cut.length <= offset);
+    offset - before.map(|cut| cut.length).sum::<usize>()
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> Option<usize> {
-    u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?).try_into().ok()
-}
-
-impl<'b> Elf<'b> {
-    /// A program or library for 64 bits; none for anything that is not quite as usual.
-    fn parse(bytes: &'b [u8]) -> Option<Self> {
-        let usual = bytes.starts_with(b"\x7fELF\x02\x01\x01") && matches!(u16_at(bytes, 16)?, 2 | 3);
-        let (programs, count) = (u64_at(bytes, 32)?, usize::from(u16_at(bytes, 56)?));
-        let (table, sections) = (u64_at(bytes, 40)?, usize::from(u16_at(bytes, 60)?));
-        let names = usize::from(u16_at(bytes, 62)?);
-        let sizes = (usize::from(u16_at(bytes, 54)?), usize::from(u16_at(bytes, 58)?));
-        if !usual
-            || count == 0
-            || sections < 2
-            || sizes != (PROGRAM_HEADER, SECTION_HEADER)
-            || names >= sections
-        {
-            return None;
+impl Elf<'_> {
+    /// What can be taken out between what is covered: so much that the rest keeps its alignment.
+    fn cuts(&self) -> Option<Vec<Cut>> {
+        let covered = self.covered();
+        let mut cuts = Vec::new();
+        for pair in covered.windows(2) {
+            let (at, until) = (pair[0].end, pair[1].start);
+            let later = self.segments.iter().filter(|segment| segment.offset + segment.size > at);
+            let align = later.map(|segment| segment.align.max(1)).max()?;
+            let length = (until - at) / align * align;
+            if length > 0 {
+                cuts.push(Cut { at, length, until });
+            }
         }
-        let mut loaded = HEADER.max(programs.checked_add(count * PROGRAM_HEADER)?);
-        for index in 0..count {
-            let at = programs + index * PROGRAM_HEADER;
-            loaded = loaded.max(u64_at(bytes, at + 8)?.checked_add(u64_at(bytes, at + 32)?)?);
-        }
-        let section = |index: usize| {
-            let at = table.checked_add(index * SECTION_HEADER)?;
-            Some(Section {
-                name: u32_at(bytes, at)? as usize,
-                kind: u32_at(bytes, at + 4)?,
-                flags: u64_at(bytes, at + 8)? as u64,
-                offset: u64_at(bytes, at + 24)?,
-                size: u64_at(bytes, at + 32)?,
-                link: u32_at(bytes, at + 40)?,
-                align: u64_at(bytes, at + 48)?,
-            })
-        };
-        let sections = (0..sections).map(section).collect::<Option<Vec<_>>>()?;
-        let elf = Self { bytes, sections, names, loaded };
-        let mut end = loaded.max(table + elf.sections.len() * SECTION_HEADER);
-        for section in elf.sections.iter().filter(|section| section.kind != NOBITS) {
-            end = end.max(section.offset.checked_add(section.size)?);
-        }
-        // Something is appended that the file finds by itself, or something is missing.
-        (end == bytes.len()).then_some(elf)
-    }
-
-    fn name(&self, section: &Section) -> Option<&'b [u8]> {
-        let names = self.sections[self.names];
-        let bytes = self.bytes.get(names.offset..names.offset + names.size)?.get(section.name..)?;
-        bytes.split(|byte| *byte == 0).next()
+        Some(cuts)
     }
 
     /// Which sections go.
@@ -143,11 +85,10 @@ impl<'b> Elf<'b> {
     }
 
     fn cut(&self) -> Option<Vec<u8>> {
-        let dropped = self.dropped()?;
+        let (dropped, cuts, covered) = (self.dropped()?, self.cuts()?, self.covered());
         let names_at = dropped.iter().position(|dropped| *dropped)?;
-        let table = u64_at(self.bytes, 40)?;
         let last = (0..self.sections.len()).rfind(|index| !dropped[*index])?.max(names_at);
-        let mut out = self.bytes.get(..self.loaded)?.to_vec();
+        let mut out = self.loaded(&cuts)?;
         let (mut headers, mut names) = (Vec::new(), vec![0]);
         for (index, section) in self.sections.iter().enumerate().take(last + 1) {
             if dropped[index] {
@@ -155,44 +96,62 @@ impl<'b> Elf<'b> {
                 headers.extend([0; SECTION_HEADER]);
                 continue;
             }
-            let at = table + index * SECTION_HEADER;
+            let at = self.table + index * SECTION_HEADER;
             let mut header = self.bytes.get(at..at + SECTION_HEADER)?.to_vec();
             let name = self.name(section)?;
-            let name_at = if name.is_empty() { 0 } else { names.len() };
+            put_u32(&mut header, 0, if name.is_empty() { 0 } else { u32::try_from(names.len()).ok()? });
             if !name.is_empty() {
                 names.extend_from_slice(name);
                 names.push(0);
             }
-            header[..4].copy_from_slice(&u32::try_from(name_at).ok()?.to_le_bytes());
-            let bits = section.kind != NOBITS && index > 0;
-            if bits && section.offset >= self.loaded && section.size > 0 {
+            let end = section.offset + section.file_size();
+            let inside = covered.iter().any(|range| range.start <= section.offset && end <= range.end);
+            if section.file_size() == 0 || inside {
+                put_u64(&mut header, 24, moved(section.offset, &cuts));
+            } else if section.flags & ALLOCATED != 0
+                || covered.iter().any(|range| range.start < end && section.offset < range.end)
+            {
                 // What is in memory is covered by a program header.
-                if section.flags & ALLOCATED != 0 {
-                    return None;
-                }
-                align(&mut out, section.align)?;
-                header[24..32].copy_from_slice(&(out.len() as u64).to_le_bytes());
-                out.extend_from_slice(self.bytes.get(section.offset..section.offset + section.size)?);
-            } else if bits && section.offset + section.size > self.loaded && section.size > 0 {
                 return None;
+            } else {
+                align(&mut out, section.align)?;
+                put_u64(&mut header, 24, out.len());
+                out.extend_from_slice(self.bytes.get(section.offset..end)?);
             }
             headers.extend(header);
         }
-        let name_at = names.len() as u32;
+        let place = &mut headers[names_at * SECTION_HEADER..][..SECTION_HEADER];
+        put_u32(place, 0, u32::try_from(names.len()).ok()?);
         names.extend_from_slice(b".shstrtab\0");
-        let place = names_at * SECTION_HEADER;
-        headers[place..place + 4].copy_from_slice(&name_at.to_le_bytes());
-        headers[place + 4..place + 8].copy_from_slice(&STRTAB.to_le_bytes());
-        headers[place + 24..place + 32].copy_from_slice(&(out.len() as u64).to_le_bytes());
-        headers[place + 32..place + 40].copy_from_slice(&(names.len() as u64).to_le_bytes());
-        headers[place + 48..place + 56].copy_from_slice(&1u64.to_le_bytes());
+        put_u32(place, 4, STRTAB);
+        put_u64(place, 24, out.len());
+        put_u64(place, 32, names.len());
+        put_u64(place, 48, 1);
         out.extend(names);
         align(&mut out, 8)?;
-        let table = out.len() as u64;
-        out[40..48].copy_from_slice(&table.to_le_bytes());
+        let table = out.len();
+        put_u64(&mut out, 40, table);
         out[60..62].copy_from_slice(&u16::try_from(last + 1).ok()?.to_le_bytes());
         out[62..64].copy_from_slice(&u16::try_from(names_at).ok()?.to_le_bytes());
         out.extend(headers);
+        Some(out)
+    }
+
+    /// What is covered, without what is cut out of it, and with program headers that say so.
+    fn loaded(&self, cuts: &[Cut]) -> Option<Vec<u8>> {
+        let (mut out, mut from) = (Vec::new(), 0);
+        for cut in cuts {
+            out.extend_from_slice(self.bytes.get(from..cut.at)?);
+            // What is left for the alignment is nobody's.
+            out.resize(out.len() + (cut.until - cut.at - cut.length), 0);
+            from = cut.until;
+        }
+        out.extend_from_slice(self.bytes.get(from..self.covered().last()?.end)?);
+        let programs = moved(self.programs, cuts);
+        put_u64(&mut out, 32, programs);
+        for (index, segment) in self.segments.iter().enumerate() {
+            put_u64(&mut out, programs + index * PROGRAM_HEADER + 8, moved(segment.offset, cuts));
+        }
         Some(out)
     }
 }
@@ -205,35 +164,45 @@ fn align(out: &mut Vec<u8>, align: usize) -> Option<()> {
     Some(())
 }
 
-/// Whether a loader, and a linker that links with the library, see the same file: program headers,
-/// and every section in memory (the dynamic section and symbols are among them) with its place.
-fn is_faithful(before: &[u8], after: &[u8]) -> bool {
-    let (Some(old), Some(new)) = (Elf::parse(before), Elf::parse(after)) else { return false };
-    let (Some(covered), Some(kept)) = (before.get(HEADER..old.loaded), after.get(HEADER..old.loaded)) else {
-        return false;
+/// Whether a loader, and a linker that links with the library, see the same file: what is in
+/// memory, where, and every section of it (the dynamic section and symbols are among them).
+fn is_faithful(old: &Elf, after: &[u8]) -> bool {
+    let Some(new) = Elf::parse(after) else { return false };
+    let headers = |elf: &Elf| {
+        let mut bytes = elf.bytes[..HEADER].to_vec();
+        // Where the tables are, how many sections, and which has their names.
+        [32..48, 60..64].into_iter().for_each(|range| bytes[range].fill(0));
+        bytes
     };
-    let same_header = before[..40] == after[..40] && before[48..60] == after[48..60];
-    let seen = |elf: &Elf, index: usize| {
-        let section = elf.sections.get(index)?;
-        let bits = section.kind != NOBITS;
-        let bytes = if bits {
-            elf.bytes.get(section.offset..section.offset + section.size)?.to_vec()
-        } else {
-            Vec::new()
-        };
-        Some((
-            elf.name(section)?.to_vec(),
-            section.kind,
-            section.flags,
-            section.offset,
-            section.size,
-            section.link,
-            bytes,
-        ))
+    let image = |elf: &Elf, segment: &Segment| {
+        let mut bytes = elf.bytes.get(segment.offset..segment.offset + segment.size)?.to_vec();
+        // The file's and the program headers themselves, where they are in memory.
+        let table = elf.programs..elf.programs + elf.segments.len() * PROGRAM_HEADER;
+        for range in [0..HEADER, table] {
+            let (start, end) =
+                (range.start.max(segment.offset), range.end.min(segment.offset + segment.size));
+            if start < end {
+                bytes[start - segment.offset..end - segment.offset].fill(0);
+            }
+        }
+        Some(bytes)
+    };
+    let same_segment = |(one, other): (&Segment, &Segment)| {
+        let align = one.align.max(1);
+        one.rest == other.rest
+            && one.size == other.size
+            && one.offset % align == other.offset % align
+            && image(old, one).is_some()
+            && image(old, one) == image(&new, other)
+    };
+    let section = |elf: &Elf, index: usize| {
+        let section = *elf.sections.get(index)?;
+        let bytes = elf.bytes.get(section.offset..section.offset + section.file_size())?.to_vec();
+        Some((elf.name(&section)?.to_vec(), section.kind, section.flags, section.size, section.link, bytes))
     };
     let mut allocated = (0..old.sections.len()).filter(|index| old.sections[*index].flags & ALLOCATED != 0);
-    same_header
-        && covered == kept
-        && old.loaded == new.loaded
-        && allocated.all(|index| seen(&old, index).is_some() && seen(&old, index) == seen(&new, index))
+    headers(old) == headers(&new)
+        && old.segments.len() == new.segments.len()
+        && old.segments.iter().zip(&new.segments).all(same_segment)
+        && allocated.all(|index| section(old, index).is_some() && section(old, index) == section(&new, index))
 }

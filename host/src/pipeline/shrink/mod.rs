@@ -4,6 +4,7 @@ mod archive;
 mod binaries;
 mod caches;
 mod elf;
+mod elf_file;
 mod imports;
 mod strip;
 mod tests;

@@ -9,7 +9,7 @@ use crate::store::{Store, StoreError};
 use crate::tree::{Digest, FileEntry, Name, Node, RelPath, Tree};
 
 /// Goes up when the same file comes out different.
-const RECIPE: &str = "stripped file 1";
+const RECIPE: &str = "stripped file 2";
 
 /// A tree with its native files stripped, each once: the result is kept by the file's digest.
 pub fn stripped(run: &Run, tree: &Tree) -> Result<Tree> {
