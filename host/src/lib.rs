@@ -3,6 +3,7 @@
 
 pub mod archive;
 pub mod cli;
+pub mod download;
 pub mod executor;
 pub mod image;
 pub mod language;

@@ -238,7 +238,8 @@ impl Work<'_> {
             }
         }
         if self.arguments.explain {
-            outcome.reasons.iter().for_each(|reason| line.push_str(&format!("\n  {reason}")));
+            let told = outcome.reasons.iter().chain(&outcome.notes);
+            told.for_each(|text| line.push_str(&format!("\n  {text}")));
         }
         outcome.warnings.iter().for_each(|warning| self.context.progress.warn(target, warning));
         self.display.done(target, &line);

@@ -6,7 +6,7 @@ use super::SuiteArguments;
 use super::session::{Session, usage};
 use crate::pipeline::Job;
 use crate::platform::Plugins;
-use crate::suite::Benchmark;
+use crate::suite::{Benchmark, ShrinkStep};
 use crate::target::{Filters, Target};
 
 /// Which targets a command is about.
@@ -33,6 +33,9 @@ pub struct SelectionArguments {
     /// Deployments, such as package and container [default: package, or a platform's only one]
     #[arg(long = "deployment", value_name = "NAMES", value_delimiter = ',')]
     deployments: Vec<String>,
+    /// Make the installed packages smaller by these steps too, besides those of config.json
+    #[arg(long, value_enum, value_name = "STEPS", value_delimiter = ',')]
+    shrink: Vec<ShrinkStep>,
     #[command(flatten)]
     pub suite: SuiteArguments,
 }
@@ -91,6 +94,8 @@ impl Selection {
                 }
             };
             selection.warnings.extend(warnings);
+            let mut config = config;
+            config.shrink.steps.extend(&arguments.shrink);
             let config = Arc::new(config);
             let possible: Vec<Job> =
                 platforms.iter().flat_map(|plugin| possible(&benchmark, &config, plugin)).collect();

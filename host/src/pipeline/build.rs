@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow};
 
 use super::data::add_data;
 use super::deliver::deliver_image;
+use super::downloads::add_downloads;
 use super::image::plan_image;
 use super::install::install;
 use super::package::{arrange, package_code};
@@ -14,10 +15,10 @@ use super::packages::add_packages;
 use super::place::Chosen;
 use super::prepare::prepare;
 use super::query::{keep, missing, query};
-use super::record::{Artifact, ImageRecord, Step, StepState};
+use super::record::{Artifact, ImageRecord, Step, StepState, Told};
 use super::sources::{Sources, choose};
 use super::wrappers::add_wrappers;
-use super::{Context, Inputs, Job};
+use super::{Context, Inputs, Job, shrink};
 use crate::executor::{Action, ExecutionError, Executor, has_result, run_cached};
 use crate::language::{Language, language};
 use crate::platform::PluginTarget;
@@ -35,6 +36,8 @@ pub struct Outcome {
     pub reasons: Vec<String>,
     /// What the user should know.
     pub warnings: Vec<String>,
+    /// What steps came to.
+    pub notes: Vec<String>,
     /// Where dependencies were installed, and why there.
     pub place: String,
     /// The time it took.
@@ -48,15 +51,15 @@ pub fn build(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<Outcom
     let key = &question.key;
     let mut made = false;
     let known = query(context, job, key, &question.inputs)?;
-    let (mut artifact, image, warnings) = match known.artifact {
-        Some((artifact, warnings)) => (artifact, known.image, warnings),
+    let (mut artifact, image, told) = match known.artifact {
+        Some((artifact, told)) => (artifact, known.image, told),
         None => {
             // Of many processes that build the same, one does; the others then find it.
             let waiting = || context.progress.step(&job.target, "waiting for another build of the same");
             let _lock = context.store.lock_work(&key.hex(), waiting)?;
             let again = query(context, job, key, &question.inputs)?;
             match again.artifact.filter(|_| !context.force) {
-                Some((artifact, warnings)) => (artifact, again.image, warnings),
+                Some((artifact, told)) => (artifact, again.image, told),
                 None => {
                     made = true;
                     Run::new(context, job, &question).steps_until_whole(snapshot)?
@@ -84,12 +87,13 @@ pub fn build(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<Outcom
         artifact.image = Some(delivered);
     }
     let (place, time) = (question.chosen.to_string(), start.elapsed());
-    Ok(Outcome { artifact, cached: !made, reasons, warnings, place, time })
+    let Told { warnings, notes } = told;
+    Ok(Outcome { artifact, cached: !made, reasons, warnings, notes, place, time })
 }
 
 /// What a build made: its artifact, the image that is still to be delivered, and what the user
 /// should know.
-pub(super) type Built = (Artifact, Option<ImageRecord>, Vec<String>);
+pub(super) type Built = (Artifact, Option<ImageRecord>, Told);
 
 /// What a build is asked for, and its key.
 struct Question {
@@ -136,8 +140,8 @@ pub(super) struct Run<'a> {
     pub chosen: &'a Chosen,
     pub plugin_target: PluginTarget,
     question: &'a Question,
-    /// What the user should know of the target, now and when it is found finished.
-    warnings: Mutex<Vec<String>>,
+    /// What the user is told of the target, now and when it is found finished.
+    told: Mutex<Told>,
     /// For a plan: what the steps are, none of which is to run a program.
     plan: Option<Mutex<Vec<Step>>>,
 }
@@ -151,7 +155,7 @@ impl<'a> Run<'a> {
             chosen: &question.chosen,
             plugin_target: job.plugin_target(context.settings),
             question,
-            warnings: Mutex::default(),
+            told: Mutex::default(),
             plan: None,
         }
     }
@@ -174,6 +178,7 @@ impl<'a> Run<'a> {
     }
 
     fn steps(&self, snapshot: &Snapshot) -> Result<Built> {
+        *self.told.lock().expect("no panic while held") = Told::default();
         let tree = self.install_tree(snapshot)?;
         let (arranged, layout) = arrange(self, tree)?;
         let archive = package_code(self, &arranged, &layout)?;
@@ -184,30 +189,56 @@ impl<'a> Run<'a> {
 
     /// Keeps something that the user should know.
     pub fn warn(&self, text: String) {
-        self.warnings.lock().expect("no panic while held").push(text);
+        self.told.lock().expect("no panic while held").warnings.push(text);
     }
 
-    /// All that the user should know.
-    pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.warnings.lock().expect("no panic while held").clone();
-        warnings.dedup();
-        warnings
+    /// Tells what a step came to.
+    pub fn note(&self, text: String) {
+        self.context.progress.note(&self.job.target, &text);
+        self.told.lock().expect("no panic while held").notes.push(text);
+    }
+
+    /// All that the user was told.
+    pub fn told(&self) -> Told {
+        let mut told = self.told.lock().expect("no panic while held").clone();
+        told.warnings.dedup();
+        told
     }
 
     /// The picture in docs/architecture.md, a line a box.
     fn install_tree(&self, snapshot: &Snapshot) -> Result<Tree> {
         let sources = &self.question.sources;
+        shrink::check(self)?;
         snapshot.keep(self.context.store, &snapshot.tree, &crate::tree::RelPath::root())?;
         let tree = prepare(self.context, self.job, self.language, sources)?;
+        let tree = add_downloads(self, tree)?;
         let tree = add_data(self, sources, tree)?;
         let tree = add_wrappers(self, tree)?;
         let tree = add_packages(self, tree)?;
-        install(self, sources, tree)
+        let tree = install(self, sources, tree)?;
+        shrink::shrink(self, tree)
     }
 
     /// Tells that a step begins.
     pub fn step(&self, title: &str) {
         self.context.progress.step(&self.job.target, title);
+    }
+
+    /// Whether nothing is to be done, only told.
+    pub fn is_plan(&self) -> bool {
+        self.plan.is_some()
+    }
+
+    /// Adds a step without an action to a plan.
+    pub fn planned(&self, title: String, state: StepState) {
+        if let Some(plan) = &self.plan {
+            plan.lock().expect("no panic while held").push(Step { title, key: None, state });
+        }
+    }
+
+    /// A plan goes no further: what comes next is known only when a step has run.
+    pub fn plan_ends(&self) -> anyhow::Error {
+        PlanEnds.into()
     }
 
     /// How long a foreign program may run.
@@ -224,7 +255,7 @@ impl<'a> Run<'a> {
             let step = Step { title: action.title.clone(), key: Some(action.digest()), state };
             plan.lock().expect("no panic while held").push(step);
             if !cached {
-                return Err(PlanEnds.into());
+                return Err(self.plan_ends());
             }
         }
         let mut echo = Echo { run: self, line: Vec::new() };
@@ -248,8 +279,9 @@ pub fn plan(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<(Vec<St
         Err(error) if error.is::<PlanEnds>() => StepState::Unknown,
         Err(error) => return Err(error),
     };
+    let before_install = question.sources.init_scripts.len() + job.downloads().count();
     let mut steps = run.plan.take().expect("it was set").into_inner().expect("no panic while held");
-    if end == StepState::Unknown && steps.len() <= question.sources.init_scripts.len() {
+    if end == StepState::Unknown && steps.len() <= before_install {
         steps.push(Step { title: "install".to_owned(), key: None, state: StepState::Unknown });
     }
     steps.push(whole(end));

@@ -5,7 +5,7 @@ use crate::executor::Cancel;
 use crate::language::Runtime;
 use crate::platform::{Plugin, PluginTarget, Support};
 use crate::store::Store;
-use crate::suite::{Benchmark, BenchmarkConfig, Settings};
+use crate::suite::{Benchmark, BenchmarkConfig, Download, Settings};
 use crate::target::Target;
 
 use super::{Executors, Images};
@@ -38,6 +38,8 @@ pub trait Progress: Sync {
     fn step(&self, target: &Target, step: &str);
     /// Something that the user should know of a target.
     fn warn(&self, target: &Target, text: &str);
+    /// What a step came to.
+    fn note(&self, target: &Target, text: &str);
     /// A line that a foreign program printed.
     fn output(&self, target: &Target, line: &str);
 }
@@ -58,6 +60,12 @@ pub struct Job {
 }
 
 impl Job {
+    /// The files to download for the target.
+    pub fn downloads(&self) -> impl Iterator<Item = &Download> {
+        let (language, architecture) = (self.target.language, self.target.architecture);
+        self.config.downloads.iter().filter(move |download| download.is_for(language, architecture))
+    }
+
     /// What the function will run on.
     pub fn runtime(&self) -> Runtime {
         Runtime {

@@ -35,6 +35,16 @@ impl Inputs {
         for (key, value) in &target.settings {
             inputs.set(&format!("setting {}.{key}", job.target.platform), value);
         }
+        if !job.config.shrink.is_empty() {
+            inputs.set("shrink", &job.config.shrink.to_string());
+        }
+        // In whatever order they are declared: two that meet in one place are an error.
+        let mut downloads: Vec<_> = job.downloads().map(|one| (one.path.as_str(), one.input())).collect();
+        downloads.sort();
+        for one_place in downloads.chunk_by(|(one, _), (other, _)| one == other) {
+            let values: Vec<&str> = one_place.iter().map(|(_, input)| input.as_str()).collect();
+            inputs.set(&format!("download {}", one_place[0].0), &values.join("; "));
+        }
         inputs.set("plugin", &job.plugin.digest().hex());
         for (name, value) in chosen.inputs() {
             inputs.set(&name, &value);

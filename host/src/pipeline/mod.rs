@@ -7,6 +7,7 @@ mod context;
 mod data;
 mod deliver;
 mod direct;
+mod downloads;
 mod executors;
 mod image;
 mod images;
@@ -20,6 +21,7 @@ mod place;
 mod prepare;
 mod query;
 mod record;
+mod shrink;
 mod sources;
 mod wrappers;
 

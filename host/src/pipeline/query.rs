@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::build::{Built, Run};
 use super::package;
-use super::record::{ArchiveArtifact, Artifact, BuildRecord, ImageRecord, TargetRecord};
+use super::record::{ArchiveArtifact, Artifact, BuildRecord, ImageRecord, TargetRecord, Told};
 use super::{Context, Inputs, Job};
 use crate::store::{Fingerprint, RecordKind, StoreError};
 use crate::tree::Digest;
@@ -12,7 +12,7 @@ use crate::tree::Digest;
 /// What is known of a target before anything is done for it.
 pub struct Known {
     /// The finished artifact for exactly these inputs, whole and in its place.
-    pub artifact: Option<(Artifact, Vec<String>)>,
+    pub artifact: Option<(Artifact, Told)>,
     /// The function image of exactly these inputs, to be delivered.
     pub image: Option<ImageRecord>,
     /// What differs from the last build of the target.
@@ -32,7 +32,7 @@ pub fn query(context: &Context, job: &Job, key: &Digest, inputs: &Inputs) -> Res
     };
     match in_place(context, job, key, &at, &build, last) {
         Ok(artifact) => {
-            Ok(Known { artifact: Some((artifact, build.warnings)), image: build.image, reasons: Vec::new() })
+            Ok(Known { artifact: Some((artifact, build.told)), image: build.image, reasons: Vec::new() })
         }
         Err(error) if missing(&error).is_some() => {
             let reasons =
@@ -112,11 +112,11 @@ pub fn keep(
         archive,
         image: image.clone(),
         deploy: artifact.deploy.clone(),
-        warnings: run.warnings(),
+        told: run.told(),
     };
     run.context.store.put_record(RecordKind::Build, key, &record)?;
     remember(run.context, &target_key(run.context, run.job), key, &artifact)?;
-    Ok((artifact, image, record.warnings))
+    Ok((artifact, image, record.told))
 }
 
 /// Writes down that a target's artifact is whole and in its place.

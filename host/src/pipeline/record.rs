@@ -53,6 +53,16 @@ pub struct ArchiveRecord {
     pub tree: Digest,
 }
 
+/// What the user is told of a build besides its artifact.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// What the user should know.
+    pub warnings: Vec<String>,
+    /// What steps came to.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
 /// A finished build, kept under the key of its inputs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct BuildRecord {
@@ -63,7 +73,8 @@ pub(super) struct BuildRecord {
     pub trees: Vec<Digest>,
     pub deploy: Vec<(String, String)>,
     /// What the user was told, to be told again.
-    pub warnings: Vec<String>,
+    #[serde(flatten)]
+    pub told: Told,
 }
 
 /// A function image, wherever it is put.

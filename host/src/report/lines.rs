@@ -15,6 +15,10 @@ impl Progress for Lines {
         eprintln!("warning: {target}: {text}");
     }
 
+    fn note(&self, target: &Target, text: &str) {
+        eprintln!("{target}: {text}");
+    }
+
     fn output(&self, _: &Target, _: &str) {
         // It is in the log, and shown when the program fails.
     }

@@ -48,6 +48,10 @@ impl Progress for Terminal {
         self.say(&format!("{} {target}: {text}", coloured("warning:", Colour::Yellow)));
     }
 
+    fn note(&self, target: &Target, text: &str) {
+        self.say(&format!("{target}: {text}"));
+    }
+
     fn output(&self, target: &Target, line: &str) {
         self.bar(target).set_message(line.to_owned());
     }

@@ -7,6 +7,7 @@ mod error;
 mod file;
 mod folder;
 mod lock;
+mod made;
 mod records;
 mod scratch;
 mod stat;

@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf};
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 
+use super::{Download, Shrink};
+
 /// Why a `config.json` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -44,6 +46,12 @@ pub struct BenchmarkConfig {
     /// What its C++ sources are linked with.
     #[serde(default)]
     pub cpp_dependencies: Vec<CppDependency>,
+    /// Files and archives of data to fetch.
+    #[serde(default)]
+    pub downloads: Vec<Download>,
+    /// How the installed packages are made smaller.
+    #[serde(default)]
+    pub shrink: Shrink,
 }
 
 /// One language of a benchmark, and its variants.
@@ -185,7 +193,8 @@ fn not_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<LanguageC
     Ok(languages)
 }
 
-const KNOWN_KEYS: [&str; 5] = ["timeout", "memory", "languages", "modules", "cpp_dependencies"];
+const KNOWN_KEYS: [&str; 7] =
+    ["timeout", "memory", "languages", "modules", "cpp_dependencies", "downloads", "shrink"];
 
 impl BenchmarkConfig {
     /// Reads a `config.json`; also gives warnings about keys that mean nothing.

@@ -3,8 +3,10 @@
 
 mod benchmark;
 mod config;
+mod downloads;
 mod ignored;
 mod settings;
+mod shrink;
 mod snapshot;
 
 use std::collections::BTreeMap;
@@ -14,7 +16,9 @@ use std::sync::OnceLock;
 
 pub use benchmark::Benchmark;
 pub use config::{BenchmarkConfig, ConfigError, LanguageConfig, LanguageName};
+pub use downloads::Download;
 pub use settings::{BuildImageSetting, ExecutorChoice, PlatformSettings, Settings, SettingsError};
+pub use shrink::{Shrink, ShrinkStep};
 pub use snapshot::{Snapshot, SnapshotError};
 
 /// The name of the suite's settings file.

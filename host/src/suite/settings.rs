@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
+use crate::download::check_mirror;
 use crate::executor::DockerSettings;
 use crate::language::Indexes;
 
@@ -44,6 +45,8 @@ pub struct Settings {
     pub indexes: Indexes,
     /// Where function images go.
     pub registry: RegistrySettings,
+    /// Where declared downloads come from.
+    pub downloads: DownloadSettings,
     /// What `fnpack cache gc` keeps.
     pub cache: CacheSettings,
 }
@@ -148,6 +151,16 @@ pub struct RegistrySettings {
     pub content_tags: bool,
 }
 
+/// Where the downloads that config.json declares come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct DownloadSettings {
+    /// Other places, by the beginnings of URLs.
+    pub mirrors: BTreeMap<String, String>,
+    /// A file of certificates to trust beside the machine's; relative to the settings file.
+    pub ca_bundle: Option<PathBuf>,
+}
+
 /// What `fnpack cache gc` keeps.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -187,6 +200,10 @@ impl Settings {
             if let BuildImageSetting::Recipe { recipe } = image {
                 absolute(recipe);
             }
+        }
+        settings.downloads.ca_bundle.iter_mut().for_each(absolute);
+        for (prefix, mirror) in &settings.downloads.mirrors {
+            check_mirror(prefix, mirror).map_err(|reason| format!("[downloads] mirrors: {reason}"))?;
         }
         Ok(settings)
     }

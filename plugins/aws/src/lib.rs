@@ -10,7 +10,7 @@ mod recipe;
 
 use fnpack_plugin::{
     Description, Failure, File, ImagePlan, Layout, Platform, Requirement, Target, failure, image_tag,
-    text_file,
+    text_file, unpacked_packages,
 };
 
 struct Aws;
@@ -26,6 +26,7 @@ impl Platform for Aws {
                 text_file("handler.py", include_str!("../wrappers/python/handler.py")),
                 text_file("storage.py", include_str!("../wrappers/python/storage.py")),
                 text_file("nosql.py", include_str!("../wrappers/python/nosql.py")),
+                unpacked_packages(),
             ]),
             "nodejs" => {
                 let mut files = vec![

@@ -7,7 +7,7 @@ mod packages;
 
 use fnpack_plugin::{
     Description, Failure, File, ImagePlan, Layout, Platform, Requirement, Target, failure, image_tag,
-    text_file,
+    text_file, unpacked_packages,
 };
 
 struct Gcp;
@@ -23,6 +23,7 @@ impl Platform for Gcp {
                 text_file("handler.py", include_str!("../wrappers/python/handler.py")),
                 text_file("storage.py", include_str!("../wrappers/python/storage.py")),
                 text_file("nosql.py", include_str!("../wrappers/python/nosql.py")),
+                unpacked_packages(),
             ]),
             "nodejs" => Ok(vec![
                 text_file("handler.js", include_str!("../wrappers/nodejs/handler.js")),

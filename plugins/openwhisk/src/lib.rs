@@ -7,7 +7,7 @@ mod packages;
 
 use fnpack_plugin::{
     Description, Failure, File, ImagePlan, Layout, Platform, Requirement, Target, failure, image_tag,
-    text_file, tree,
+    text_file, tree, unpacked_packages,
 };
 
 struct OpenWhisk;
@@ -23,6 +23,7 @@ impl Platform for OpenWhisk {
                 text_file("__main__.py", include_str!("../wrappers/python/__main__.py")),
                 text_file("storage.py", include_str!("../wrappers/python/storage.py")),
                 text_file("nosql.py", include_str!("../wrappers/python/nosql.py")),
+                unpacked_packages(),
             ]),
             "nodejs" => Ok(vec![
                 text_file("index.js", include_str!("../wrappers/nodejs/index.js")),

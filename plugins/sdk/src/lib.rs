@@ -25,6 +25,9 @@ pub mod bindings {
     });
 }
 
+mod archived;
+
+pub use archived::unpacked_packages;
 pub use bindings::exports::fnpack::plugin::platform::{
     Archive, BuildImage, Deployment, Description, Edit, ImagePlan, ImageSource, KnownSetting, Layer, Layout,
     Limit, MoveEntry, RenameEntry, Requirement, Subject, Support,

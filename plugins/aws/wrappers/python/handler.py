@@ -10,7 +10,13 @@ import uuid
 
 # The package, and then the packages that the benchmark pins: they win over those of the runtime.
 ROOT = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [ROOT, os.path.join(ROOT, ".python_packages/lib/site-packages")]
+PACKAGES = os.path.join(ROOT, ".python_packages")
+sys.path[:0] = [ROOT, os.path.join(PACKAGES, "lib/site-packages")]
+if os.path.exists(os.path.join(PACKAGES, "packages.zip")):
+    sys.path.append(PACKAGES)
+    import unpacked_packages
+
+    sys.path.insert(2, unpacked_packages.folder())
 
 from function import function  # noqa: E402
 

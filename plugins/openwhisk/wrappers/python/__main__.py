@@ -14,7 +14,13 @@ import uuid
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = HERE if os.path.isdir(os.path.join(HERE, "function")) else "/function"
 # The packages that the benchmark pins win over those of the runtime.
-sys.path[:0] = [ROOT, os.path.join(ROOT, ".python_packages/lib/site-packages")]
+PACKAGES = os.path.join(ROOT, ".python_packages")
+sys.path[:0] = [ROOT, os.path.join(PACKAGES, "lib/site-packages")]
+if os.path.exists(os.path.join(PACKAGES, "packages.zip")):
+    sys.path.append(PACKAGES)
+    import unpacked_packages
+
+    sys.path.insert(2, unpacked_packages.folder())
 
 from function import function  # noqa: E402
 
