@@ -119,7 +119,8 @@ fn compiler_error(line: &str) -> Option<(&str, &str)> {
     let at = at.strip_prefix("/mnt/function/").unwrap_or(at);
     // On this machine: the folder that the sources were put into.
     let at = at.rsplit_once("/input/").map_or(at, |(_, below)| below);
-    at.contains(|c: char| c.is_ascii_digit()).then_some((at, words))
+    let (_, line) = at.split_once(':')?;
+    line.starts_with(|c: char| c.is_ascii_digit()).then_some((at, words))
 }
 
 fn linker_errors(output: &str) -> Option<String> {
@@ -188,7 +189,7 @@ mod tests {
             ),
             ("main.cpp:1:10: fatal error: own.hpp: No such file or directory", vec!["own.hpp", "path"]),
             (
-                "undefined reference to `function(rapidjson::GenericValue<x> const&)'",
+                "collect2: error: ld\nundefined reference to `function(rapidjson::GenericValue<x> const&)'",
                 vec!["main.cpp is to define"],
             ),
             ("undefined reference to `igraph_destroy'", vec!["igraph_destroy", "cpp_dependencies"]),
