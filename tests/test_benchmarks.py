@@ -5,6 +5,7 @@ import importlib.util
 import io
 import json
 import re
+import subprocess
 import threading
 import uuid
 import zipfile
@@ -12,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from support import zips
+from support import elf, zips
 from support.aws import Aws
 from support.command import Fnpack
 from support.places import BENCHMARKS
@@ -20,6 +21,16 @@ from support.runtime_api import LambdaFunction, body_of, http_event
 from support.suite import Suite
 
 LANGUAGES = ["python", "nodejs"]
+# Those whose input.py tells whether an answer is right.
+VALIDATED = [
+    ("210.thumbnailer", "python"),
+    ("210.thumbnailer", "nodejs"),
+    ("220.video-processing", "python"),
+    ("501.graph-pagerank", "python"),
+    ("502.graph-mst", "python"),
+    ("503.graph-bfs", "python"),
+    ("504.dna-visualisation", "python"),
+]
 MISSING = 'add "{}" to "modules"'
 FIELDS = {
     "begin": str,
@@ -52,13 +63,13 @@ def package(tmp_path_factory, downloads):
     fnpack = Fnpack(tmp_path_factory.mktemp("packages") / "fnpack", downloads=downloads)
     archives = {}
 
-    def package(suite, benchmark, language):
-        key = (suite.root, benchmark, language)
+    def package(suite, benchmark, language, *flags):
+        key = (suite.root, benchmark, language, flags)
         if key not in archives:
             build = {"python": fnpack.python, "nodejs": fnpack.nodejs}[language]
             # Apart, so that two suites' benchmarks of one name do not meet.
             out = fnpack.out / str(len(archives))
-            archives[key] = build(suite, benchmark, "--out", out, timeout=170).status_is("built").archive
+            archives[key] = build(suite, benchmark, "--out", out, *flags, timeout=170).status_is("built").archive
         return archives[key]
 
     return package
@@ -78,6 +89,35 @@ def start(package, tmp_path, aws):
     yield start
     for function in started:
         function.close()
+
+
+class Storage:
+    """Object storage as `generate_input` and `validate_output` of input.py use it."""
+
+    def __init__(self, aws, bucket):
+        self._aws = aws
+        self.bucket = bucket
+
+    def event(self, benchmark, size):
+        """The benchmark's event of a size, and its data where the event says."""
+
+        def upload(number, key, path):
+            self._aws.s3.upload_file(path, self.bucket, f"in-{number}/{key}")
+
+        read, written = inputs(benchmark).buckets_count()
+        sources, targets = ([f"{name}-{n}" for n in range(count)] for name, count in (("in", read), ("out", written)))
+        return inputs(benchmark).generate_input(None, size, self.bucket, sources, targets, upload, None)
+
+    def put(self, key, contents):
+        self._aws.s3.put_object(Bucket=self.bucket, Key=key, Body=contents)
+
+    def download(self, bucket, key, path):
+        self._aws.s3.download_file(bucket, key, str(path))
+
+
+@pytest.fixture
+def storage(aws, bucket):
+    return Storage(aws, bucket)
 
 
 @pytest.fixture
@@ -222,6 +262,123 @@ class TestBenchmarks:
         failed = start("311.compression", language, TMPDIR=str(tmp_path)).outcome(event)
         assert failed.kind == "error" and "outside" in failed.payload["errorMessage"]
         assert not list(tmp_path.rglob("fnpack-escaped.txt"))
+
+
+@pytest.mark.parametrize(("benchmark", "language"), VALIDATED)
+def test_the_answer_is_what_input_py_expects(benchmark, language, start, storage):
+    function = start(benchmark, language)
+    for size in ("test", "small"):
+        event = storage.event(benchmark, size)
+        answers = [returned(function.invoke(event)) for _ in range(2)]
+        for answer in answers:
+            wrong = inputs(benchmark).validate_output(None, event, answer, language, storage)
+            assert wrong is None, wrong
+            assert all(type(number) is int and number >= 0 for number in answer["measurement"].values())
+            assert answer["measurement"]["compute_time"] > 0
+        # Keys are unique; all else is the same each time.
+        first, second = (answer["result"] for answer in answers)
+        assert {**first, "key": 0} == {**second, "key": 0} and ("key" not in first or first["key"] != second["key"])
+
+
+class TestAnswersThatAreWrong:
+    @pytest.mark.parametrize("benchmark", ["501.graph-pagerank", "502.graph-mst", "503.graph-bfs"])
+    def test_a_graph_of_another_seed_is_told(self, benchmark, start, storage):
+        event = storage.event(benchmark, "small")
+        answer = returned(start(benchmark, "python").invoke(event | {"seed": 1}))
+        assert inputs(benchmark).validate_output(None, event, answer, "python")
+
+    def test_a_thumbnail_that_is_the_picture_itself_is_told(self, storage, aws):
+        event = storage.event("210.thumbnailer", "test")
+        picture = aws.read(storage.bucket, "in-0/quarters-test.png")
+        storage.put("out-0/x.png", picture)
+        answer = {"result": {"key": "out-0/x.png"}, "measurement": {"upload_size": len(picture)}}
+        wrong = inputs("210.thumbnailer").validate_output(None, event, answer, "python", storage)
+        assert "400 by 200" in wrong
+
+    def test_a_video_that_is_none_is_told(self, storage):
+        event = storage.event("220.video-processing", "test")
+        storage.put("out-0/x.mp4", b"no video at all")
+        answer = {"result": {"key": "out-0/x.mp4"}, "measurement": {"upload_size": 15}}
+        assert "no MP4" in inputs("220.video-processing").validate_output(None, event, answer, "python", storage)
+
+    def test_a_line_of_another_sequence_is_told(self, storage):
+        event = storage.event("504.dna-visualisation", "test")
+        points = json.dumps({"x": [0], "y": [0]}).encode()
+        storage.put("out-0/x.json", points)
+        answer = {"result": {"key": "out-0/x.json", "bases": 1000}, "measurement": {"upload_size": len(points)}}
+        assert "not the line" in inputs("504.dna-visualisation").validate_output(None, event, answer, "python", storage)
+
+    def test_another_class_of_a_picture_is_told(self, storage):
+        event = storage.event("411.image-recognition", "test")
+        validate = inputs("411.image-recognition").validate_output
+        assert validate(None, event, {"result": {"idx": 3, "class": "yellow"}}, "python", storage) is None
+        assert "yellow" in validate(None, event, {"result": {"idx": 0, "class": "red"}}, "python", storage)
+
+
+class TestVideoProcessing:
+    NAME = "220.video-processing"
+
+    @pytest.mark.parametrize("operation", ["watermark", "transcode", "extract"])
+    def test_every_operation_makes_what_it_says(self, operation, start, storage):
+        event = storage.event(self.NAME, "test")
+        event["object"]["op"] = operation
+        answer = returned(start(self.NAME, "python").invoke(event))
+        wrong = inputs(self.NAME).validate_output(None, event, answer, "python", storage)
+        assert wrong is None, wrong
+
+    def test_the_watermark_is_in_the_corner(self, start, storage, tmp_path):
+        function = start(self.NAME, "python")
+        answer = returned(function.invoke(storage.event(self.NAME, "test")))
+        video = tmp_path / "video.mp4"
+        storage.download(storage.bucket, answer["result"]["key"], video)
+        [ffmpeg] = function.folder.glob(".python_packages/lib/site-packages/imageio_ffmpeg/binaries/ffmpeg-*")
+        command = [ffmpeg, "-loglevel", "error", "-i", video, "-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+        pixels = subprocess.run(command, check=True, capture_output=True).stdout
+        assert len(pixels) == 160 * 120 * 3
+
+        def pixel(x, y):
+            return pixels[(y * 160 + x) * 3 :][:3]
+
+        red, green, blue = pixel(160 - 8 - 16, 120 - 8 - 16)
+        assert red > 200 and 90 < green < 150 and blue < 70
+        # The rest of it is grey.
+        assert max(pixel(40, 40)) - min(pixel(40, 40)) < 12
+
+    def test_an_unknown_operation_is_named(self, start, storage):
+        event = storage.event(self.NAME, "test")
+        event["object"]["op"] = "explode"
+        failed = start(self.NAME, "python").outcome(event)
+        assert failed.kind == "error" and "explode" in failed.payload["errorMessage"]
+
+    def test_a_file_that_is_no_video_is_an_error_of_ffmpeg(self, start, storage):
+        event = storage.event(self.NAME, "test")
+        storage.put("in-0/bars-test.y4m", b"no video")
+        failed = start(self.NAME, "python").outcome(event)
+        assert failed.kind == "error" and "ffmpeg ended with status" in failed.payload["errorMessage"]
+
+
+def test_what_dna_visualisation_does_not_need_is_not_packaged(package):
+    names = zips.names(package(Suite(BENCHMARKS), "504.dna-visualisation", "python"))
+    packages = {name.removeprefix(".python_packages/lib/site-packages/").split("/")[0] for name in names}
+    assert {"squiggle", "numpy"} <= packages
+    assert not {"bokeh", "box", "PIL", "pillow.libs", "pyfaidx", "tornado", "yaml"} & packages
+    assert not [name for name in names if "/numpy/" in name and "/tests/" in name]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_native_parts_are_for_the_processor_that_was_asked_for(language, package):
+    for architecture in ("x64", "arm64"):
+        archive = package(Suite(BENCHMARKS), "210.thumbnailer", language, "--architecture", architecture)
+        machines = {name: elf.machine(contents) for name, contents in zips.contents(archive).items()}
+        native = {name: machine for name, machine in machines.items() if machine}
+        assert len(native) >= 2 and set(native.values()) == {architecture}, native
+
+
+@pytest.mark.parametrize("architecture", ["x64", "arm64"])
+def test_image_recognition_is_for_versions_that_its_torch_is_made_for(architecture, fnpack):
+    suite, flags = Suite(BENCHMARKS), ("411.image-recognition", "--architecture", architecture, "--dry-run")
+    fnpack.python(suite, *flags, "--format", "text").says("411.image-recognition", "install")
+    fnpack.build(suite, *flags, "--language-version", "3.13", status=1).says("requirements.txt", "3.13")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -107,7 +107,9 @@ def test_list_benchmarks_and_platforms(fnpack, suite):
 
 def test_the_projects_benchmarks_are_listed(fnpack):
     run = fnpack.run("list", "benchmarks", "--suite", BENCHMARKS)
-    for name in ("010.sleep", "110.dynamic-html", "120.uploader", "130.crud-api", "311.compression"):
+    names = [folder.name for folder in BENCHMARKS.iterdir() if (folder / "config.json").exists()]
+    assert len(names) >= 12
+    for name in names:
         assert name in run.stdout
 
 

@@ -309,20 +309,38 @@ class TestBenchmarks:
         assert "pen" in action.error({"requests": [{"route": "GET /cart/{id}", **key}]} | settings)
 
     def test_compression(self, language, start, aws, settings, bucket):
-        spec = importlib.util.spec_from_file_location("input", BENCHMARKS / "311.compression/input.py")
-        inputs = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(inputs)
-
         def upload(_, key, path):
             aws.s3.upload_file(path, bucket, f"in/{key}")
 
-        event = inputs.generate_input(None, "test", bucket, ["in"], ["out"], upload, None)
+        event = inputs("311.compression").generate_input(None, "test", bucket, ["in"], ["out"], upload, None)
         expected = {key.removeprefix("in/test/"): aws.read(bucket, key) for key in aws.keys(bucket)}
         answer = start("311.compression", language).invoke(event | settings)["result"]
         data = aws.read(bucket, answer["result"]["key"])
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             assert {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")} == expected
         assert len(expected) == 4 and answer["measurement"]["upload_size"] == len(data)
+
+    def test_thumbnailer(self, language, start, aws, settings, bucket):
+        def upload(_, key, path):
+            aws.s3.upload_file(path, bucket, f"in/{key}")
+
+        class Storage:
+            def download(self, name, key, path):
+                aws.s3.download_file(name, key, path)
+
+        made = inputs("210.thumbnailer")
+        event = made.generate_input(None, "test", bucket, ["in"], ["out"], upload, None)
+        answer = start("210.thumbnailer", language).invoke(event | settings)["result"]
+        wrong = made.validate_output(None, event, answer, language, Storage())
+        assert wrong is None, wrong
+
+
+def inputs(benchmark):
+    """The benchmark's input.py."""
+    spec = importlib.util.spec_from_file_location("input", BENCHMARKS / benchmark / "input.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 ECHO = {
