@@ -145,7 +145,7 @@ cpp_images() {
   "$tests/images/cpp.sh" fnpack-test-cpp-full:12 "$runtime" \
     libopencv-core-dev libopencv-imgcodecs-dev libopencv-imgproc-dev \
     libigraph-dev libarpack2-dev libblas-dev liblapack-dev libglpk-dev libgmp-dev libplfit-dev libxml2-dev \
-    libturbojpeg0-dev libhiredis-dev libtorch-dev
+    libturbojpeg0-dev libhiredis-dev
 }
 
 engine() {

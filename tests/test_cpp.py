@@ -374,6 +374,45 @@ class TestServices:
         assert methods == ["GET", "GET", "GET", "PUT"] * 4
 
 
+LIBRARIES = """\
+#include <boost/version.hpp>
+#include <hiredis/hiredis.h>
+#include <igraph/igraph.h>
+#include <opencv2/core.hpp>
+#include <turbojpeg.h>
+
+#include "function.hpp"
+
+#ifndef SEBS_USE_AWS_SDK
+#error the SDK is declared, and not defined
+#endif
+
+rapidjson::Document function(const rapidjson::Value&) {
+  rapidjson::Document answer(rapidjson::kObjectType);
+  auto& allocator = answer.GetAllocator();
+  answer.AddMember("boost", BOOST_VERSION > 100000, allocator);
+  answer.AddMember("opencv", static_cast<int>(cv::Mat(2, 3, CV_8U).total()), allocator);
+  const tjhandle jpeg = tjInitCompress();
+  answer.AddMember("libjpeg-turbo", jpeg != nullptr, allocator);
+  tjDestroy(jpeg);
+  redisContext* redis = redisConnect("127.0.0.1", 1);
+  answer.AddMember("hiredis", redis != nullptr, allocator);
+  redisFree(redis);
+  igraph_t graph;
+  answer.AddMember("igraph", igraph_empty(&graph, 5, false) == IGRAPH_SUCCESS && igraph_vcount(&graph) == 5, allocator);
+  igraph_destroy(&graph);
+  return answer;
+}
+"""
+
+
+def test_the_libraries_of_config_json_are_linked_and_packaged(start, suite):
+    libraries = ["sdk", "opencv", "libjpeg-turbo", "igraph", "hiredis", "boost", "rapidjson", "runtime"]
+    cpp.benchmark(suite, {"main.cpp": LIBRARIES}, CPP_FULL_IMAGE, cpp_dependencies=libraries)
+    found = body_of(start(suite).invoke({}))["result"]
+    assert found == {"boost": True, "opencv": 6, "libjpeg-turbo": True, "hiredis": True, "igraph": True}
+
+
 class TestBenchmarks:
     @pytest.mark.parametrize("benchmark", ["501.graph-pagerank", "503.graph-bfs"])
     def test_a_graph_is_that_of_the_other_languages(self, benchmark, start, benchmarks):

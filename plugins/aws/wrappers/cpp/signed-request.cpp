@@ -67,7 +67,6 @@ ServiceAnswer Connection::send(const ServiceRequest& request) {
   if (const std::string token = environment("AWS_SESSION_TOKEN"); !token.empty()) add("X-Amz-Security-Token: " + token);
   // Not every release of libcurl tells S3 the digest that it has signed.
   add("X-Amz-Content-Sha256: " + sha256(request.body ? request.body : "", request.body_size));
-  add("Expect:");
   const std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(list, curl_slist_free_all);
 
   curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
@@ -84,6 +83,8 @@ ServiceAnswer Connection::send(const ServiceRequest& request) {
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer.body);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, words);
+  // Not waited for long: a header that forbids the question would be signed, and not sent.
+  curl_easy_setopt(curl, CURLOPT_EXPECT_100_TIMEOUT_MS, 200L);
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 10L);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
