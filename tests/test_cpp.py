@@ -144,9 +144,12 @@ class TestThePackage:
             "main.cpp": cpp.HELLO, "sub/greeting.cpp": '#include "greeting.hpp"\nstd::string greeting() { return "hi "; }\n',
             "greeting.hpp": "#pragma once\n#include <string>\nstd::string greeting();\n", "data/words.txt": "words",
         })
+        (suite.root / "010.hello/cpp/package.sh").write_text('echo "$1 $PLATFORM $(ls)" > told.txt\n')
         run = build(suite).status_is("built")
         names = set(zips.names(run.archive))
-        assert {name for name in names if not name.startswith("lib/")} == {"benchmark", "bootstrap", "data/words.txt"}
+        assert {name for name in names if not name.startswith("lib/")} == {"benchmark", "bootstrap", "data/words.txt", "told.txt"}
+        told = zips.read(run.archive, "told.txt").decode().split()
+        assert told[:2] == [".", "AWS"] and set(told[2:]) >= {"benchmark", "data", "lib"}
         assert {"lib/ld-linux-x86-64.so.2", "lib/libc.so.6", "lib/libstdc++.so.6"} <= names
         assert zips.mode(run.archive, "bootstrap") == zips.mode(run.archive, "benchmark") == 0o100755
         zips.assert_normalised(run.archive)
