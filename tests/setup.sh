@@ -140,6 +140,7 @@ google() {
 cpp_images() {
   local runtime
   runtime=$(echo "$tools"/runtime-nodejs/node_modules/aws-lambda-ric/deps/aws-lambda-cpp-*/)
+  [[ -d $runtime ]] || return 0
   "$tests/images/cpp.sh" fnpack-test-cpp:12 "$runtime"
   # What the igraph package's CMake files name, it does not depend on.
   "$tests/images/cpp.sh" fnpack-test-cpp-full:12 "$runtime" \

@@ -17,7 +17,7 @@ from support import cpp, signature, zips
 from support.aws import Aws
 from support.command import Fnpack
 from support.docker import CPP_FULL_IMAGE, CPP_IMAGE, docker
-from support.places import BENCHMARKS
+from support.places import BENCHMARKS, PROJECT
 from support.runtime_api import LambdaFunction, body_of, http_event
 from support.suite import Suite, copy_tree
 
@@ -169,6 +169,23 @@ class TestThePackage:
         other = fnpack.elsewhere("other").build(suite, "--language", "cpp", "--executor", "docker", timeout=300)
         assert first.status_is("built").sha256 == other.status_is("built").sha256
         build(suite).status_is("cached")
+
+    def test_the_program_is_the_same_wherever_it_is_compiled(self, tmp_path):
+        """By the script of the build alone, on this machine: an action's folder is never the same twice there."""
+        if not shutil.which("cmake") or not shutil.which("g++"):
+            lacking("cmake or g++ is not installed")
+        script = (PROJECT / "host/src/language/cpp/build.sh").read_text()
+        built = []
+        for name in ("one", "another folder"):
+            folder = tmp_path / name
+            folder.mkdir()
+            (folder / "main.cpp").write_text("#include <iostream>\nint main() { std::cout << __FILE__; throw 1; }\n")
+            (folder / "CMakeLists.txt").write_text(
+                "cmake_minimum_required(VERSION 3.18)\nproject(x CXX)\nadd_executable(benchmark main.cpp)\n"
+            )
+            subprocess.run(["sh", "-c", script], cwd=folder, check=True, capture_output=True)
+            built.append(zips.tree(folder / ".fnpack/package"))
+        assert built[0] == built[1] and "lib/libstdc++.so.6" in built[0]
 
     def test_it_runs_where_there_is_nothing_but_the_package(self, build, suite, tmp_path):
         cpp.benchmark(suite)

@@ -23,12 +23,12 @@ fn where_it_ran(place: &Place) -> String {
 
 /// The dependency of config.json that something missing belongs to.
 fn dependency_of(missing: &str) -> Option<&'static str> {
-    let is_meant = |known: &&str| {
-        missing == known.trim_end_matches('/') || (known.ends_with('/') && missing.starts_with(*known))
+    let is_meant = |known: &str| {
+        missing == known.trim_end_matches('/') || (known.ends_with('/') && missing.starts_with(known))
     };
     LIBRARIES
         .iter()
-        .find(|library| library.known_as.iter().any(|known| is_meant(&known)))
+        .find(|library| library.known_as.iter().any(|known| is_meant(known)))
         .map(|library| library.name)
 }
 
