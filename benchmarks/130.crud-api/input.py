@@ -1,4 +1,4 @@
-"""Events of three sizes."""
+"""Events of three sizes, and whether an answer is right."""
 
 PRODUCTS = {"test": 1, "small": 20, "large": 100}
 CART = "cart"
@@ -24,3 +24,30 @@ def generate_input(data_dir, size, benchmarks_bucket, input_paths, output_paths,
     requests.append({"route": "GET /cart/{id}", "path": {"id": "product-1"}, "body": {"cart": CART}})
     requests.append({"route": "GET /cart", "body": {"cart": CART}})
     return {"requests": requests}
+
+
+def validate_output(data_dir, input_config, output, language, storage=None):
+    """What is wrong with the answer, or None."""
+    requests, answers = input_config["requests"], output["result"]
+    if len(answers) != len(requests):
+        return f"{len(requests)} requests have {len(answers)} answers"
+    for number, (request, answer) in enumerate(zip(requests, answers)):
+        expected = right_answer(request, [body["body"] for body in requests[:number] if body["route"] == "PUT /cart"])
+        if answer != expected:
+            return f"the answer to {request['route']} is {answer}, not {expected}"
+    return None
+
+
+def right_answer(request, products):
+    """What a request gets once these products are in the cart."""
+    if request["route"] == "GET /cart/{id}":
+        product = next(product for product in products if product["product_id"] == request["path"]["id"])
+        return {"cart_id" if name == "cart" else name: value for name, value in product.items()}
+    if request["route"] == "GET /cart":
+        total = sum(product["price"] * product["quantity"] for product in products)
+        return {
+            "products": sorted(product["name"] for product in products),
+            "total_cost": total,
+            "avg_price": total / sum(product["quantity"] for product in products),
+        }
+    return {}
