@@ -19,6 +19,9 @@ pub enum ArchiveError {
         /// What the system said.
         source: io::Error,
     },
+    /// Whoever takes the archive broke off, or an entry does not fit the format.
+    #[error("cannot write an archive: {0}")]
+    Stream(io::Error),
     /// Somebody asked to stop.
     #[error("cancelled while an artifact was written")]
     Cancelled,

@@ -1,4 +1,4 @@
-//! Artifacts that are the same bytes every time: the zip, the directory and the lone file. An
+//! Artifacts that are the same bytes every time: the zip, the directory the lone file and the tar. An
 //! archive is streamed from the store, and each blob's deflated form is kept there, so that an
 //! archive after an edit is mostly copied, not deflated.
 
@@ -9,10 +9,12 @@ mod error;
 mod file;
 mod ordered;
 mod records;
+mod tar;
 mod temporary;
 mod zip;
 
 pub use directory::{directory_digest, write_directory};
 pub use error::ArchiveError;
 pub use file::write_file;
+pub use tar::write_tar;
 pub use zip::write_zip;

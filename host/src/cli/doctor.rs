@@ -70,7 +70,7 @@ fn docker(session: &Session) -> Finding {
     let settings = &session.settings.docker;
     let lent = Lent::new(&session.store, settings.ca_bundle.as_deref());
     match DockerExecutor::connect(&session.store, settings, lent, Cancel::default()) {
-        Ok(docker) => Finding::Good(format!("an engine on {} answers", docker.machine())),
+        Ok(docker) => Finding::Good(format!("an engine on {} answers", docker.engine().machine())),
         Err(error) => Finding::Lacking(format!("{error}; packages are installed on this machine")),
     }
 }

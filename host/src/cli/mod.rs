@@ -10,11 +10,14 @@ macro_rules! out {
 }
 
 mod build;
+mod build_images;
 mod cache;
 mod doctor;
 mod list;
 mod plugin;
+mod selection;
 mod session;
+mod signals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,6 +41,8 @@ struct Arguments {
 enum Command {
     /// Build benchmarks for platforms
     Build(build::BuildArguments),
+    /// Get or make the images that dependencies are installed in, ahead of a build
+    BuildImages(build_images::BuildImagesArguments),
     /// List benchmarks, or platforms and what they support
     List(list::ListArguments),
     /// Look at plugins
@@ -80,6 +85,7 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Build(arguments) => build::run(&arguments),
+        Command::BuildImages(arguments) => build_images::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Plugin(command) => plugin::run(&command),
         Command::Cache(command) => cache::run(&command),

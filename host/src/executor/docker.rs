@@ -1,9 +1,7 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs;
-use std::future::Future;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use bollard::Docker;
@@ -11,12 +9,13 @@ use bollard::container::LogOutput;
 use bollard::errors::Error;
 use bollard::models::{ContainerCreateBody, HostConfig};
 use bollard::query_parameters::{
-    AttachContainerOptions, CreateContainerOptions, CreateImageOptions, InspectContainerOptions,
-    ListContainersOptions, RemoveContainerOptions, StartContainerOptions, WaitContainerOptions,
+    AttachContainerOptions, CreateContainerOptions, InspectContainerOptions, ListContainersOptions,
+    RemoveContainerOptions, StartContainerOptions, WaitContainerOptions,
 };
 use futures_util::StreamExt;
 use serde::Deserialize;
 
+use super::engine::{Engine, answer};
 use super::host::{secrets, steady_variables};
 use super::masked::Masked;
 use super::{Action, Cancel, Environment, ExecutionError, Executor, Lent};
@@ -51,21 +50,13 @@ const LENT: &str = "/mnt/fnpack";
 /// Says of which scratch folder a container is, so that those of a killed fnpack are found.
 const LABEL: &str = "fnpack.scratch";
 
-/// An engine that does not answer a short question for so long is taken for dead.
-const ANSWER: Duration = Duration::from_secs(20);
-/// How often cancellation is looked at.
-const BEAT: Duration = Duration::from_millis(50);
-
 /// Runs programs in containers of a Docker engine, as the user and with as few rights as that
 /// needs. Of this machine they see their scratch folder, the download caches and the certificates.
 #[derive(Debug)]
 pub struct DockerExecutor {
     settings: DockerSettings,
     lent: Lent,
-    cancel: Cancel,
-    machine: String,
-    /// What the engine said of images.
-    images: Mutex<BTreeMap<String, Option<String>>>,
+    engine: Engine,
 }
 
 impl DockerExecutor {
@@ -77,88 +68,17 @@ impl DockerExecutor {
         lent: Lent,
         cancel: Cancel,
     ) -> Result<Self, ExecutionError> {
-        let mut executor = Self {
-            settings: settings.clone(),
-            lent,
-            cancel,
-            machine: String::new(),
-            images: Mutex::default(),
-        };
-        executor.machine = executor.talk(async |docker| {
-            let version = answer(docker.version()).await?;
+        let engine = Engine::connect(cancel)?;
+        engine.talk(async |docker| {
             remove_abandoned(docker, store).await;
-            Ok(version.arch.unwrap_or_default())
+            Ok(())
         })?;
-        Ok(executor)
+        Ok(Self { settings: settings.clone(), lent, engine })
     }
 
-    /// The engine's processor, in the engine's words: "amd64", "arm64".
-    pub fn machine(&self) -> &str {
-        &self.machine
-    }
-
-    /// The digest by which the engine knows an image; none when it does not have it.
-    pub fn image_digest(&self, image: &str) -> Result<Option<String>, ExecutionError> {
-        let mut images = self.images.lock().expect("no panic while held");
-        if let Some(known) = images.get(image) {
-            return Ok(known.clone());
-        }
-        let digest = self.talk(async |docker| match answer(docker.inspect_image(image)).await {
-            Ok(found) => Ok(found.id),
-            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
-            Err(error) => Err(error),
-        })?;
-        images.insert(image.to_owned(), digest.clone());
-        Ok(digest)
-    }
-
-    /// Has the engine get an image from its registry; gives the digest by which it knows it then.
-    pub fn pull(&self, image: &str, said: &mut dyn FnMut(&str)) -> Result<String, ExecutionError> {
-        let name = image.rsplit('/').next().unwrap_or(image);
-        let tag = (!name.contains([':', '@'])).then(|| "latest".to_owned());
-        let options = CreateImageOptions { from_image: Some(image.to_owned()), tag, ..Default::default() };
-        let pulled = self.talk(async |docker| {
-            let mut progress = docker.create_image(Some(options), None, None);
-            loop {
-                tokio::select! {
-                    step = progress.next() => match step {
-                        None => return Ok(true),
-                        Some(step) => {
-                            if let Some(status) = step?.status.filter(|status| status != "Downloading" && status != "Extracting") {
-                                said(&status);
-                            }
-                        }
-                    },
-                    () = self.cancelled() => return Ok(false),
-                }
-            }
-        })?;
-        if !pulled {
-            return Err(ExecutionError::Cancelled);
-        }
-        self.images.lock().expect("no panic while held").remove(image);
-        self.image_digest(image)?
-            .ok_or_else(|| ExecutionError::Engine(format!("the engine lost the image {image}")))
-    }
-
-    /// Has a conversation with the engine, on a connection of its own.
-    fn talk<T>(
-        &self,
-        conversation: impl AsyncFnOnce(&Docker) -> Result<T, Error>,
-    ) -> Result<T, ExecutionError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime =
-            runtime.map_err(|source| ExecutionError::Io { action: "start an event loop", source })?;
-        runtime.block_on(async {
-            let docker = Docker::connect_with_defaults().map_err(engine_error)?;
-            conversation(&docker).await.map_err(engine_error)
-        })
-    }
-
-    async fn cancelled(&self) {
-        while !self.cancel.is_set() {
-            tokio::time::sleep(BEAT).await;
-        }
+    /// The engine that runs the containers.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     fn container(&self, action: &Action, scratch: &Scratch) -> Result<ContainerCreateBody, ExecutionError> {
@@ -246,11 +166,11 @@ impl Executor for DockerExecutor {
         scratch: &Scratch,
         log: &mut (dyn Write + Send),
     ) -> Result<(), ExecutionError> {
-        self.cancel.check()?;
+        self.engine.cancel().check()?;
         let program = action.program();
         let body = self.container(action, scratch)?;
         let mut log = Masked::new(secrets(action, &self.lent), log);
-        let end = self.talk(async |docker| {
+        let end = self.engine.talk(async |docker| {
             let made = answer(docker.create_container(None::<CreateContainerOptions>, body)).await?;
             let end = self.watch(docker, &made.id, action.time_limit, &mut log).await;
             // Removed whatever happened; where the engine is gone, by the next that finds it.
@@ -296,14 +216,14 @@ impl DockerExecutor {
                     },
                 },
                 () = &mut deadline => return Ok(End::TimedOut),
-                () = self.cancelled() => return Ok(End::Cancelled),
+                () = self.engine.cancelled() => return Ok(End::Cancelled),
             }
         }
         let mut waiting = docker.wait_container(id, None::<WaitContainerOptions>);
         let ended = tokio::select! {
             ended = waiting.next() => ended,
             () = &mut deadline => return Ok(End::TimedOut),
-            () = self.cancelled() => return Ok(End::Cancelled),
+            () = self.engine.cancelled() => return Ok(End::Cancelled),
         };
         let status = match ended {
             Some(Ok(ended)) => ended.status_code,
@@ -323,11 +243,6 @@ impl DockerExecutor {
 
 fn bytes(output: LogOutput) -> impl std::ops::Deref<Target = [u8]> {
     output.into_bytes()
-}
-
-/// A short question's answer, or the error of an engine that gives none.
-async fn answer<T>(question: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::time::timeout(ANSWER, question).await.unwrap_or(Err(Error::RequestTimeoutError))
 }
 
 async fn remove(docker: &Docker, id: &str) -> Result<(), Error> {
@@ -361,27 +276,4 @@ fn bind(folder: &Path, place: &str, mode: &str) -> Result<String, ExecutionError
             folder.display()
         ))),
     }
-}
-
-fn engine_error(error: Error) -> ExecutionError {
-    let hint = "start Docker, set DOCKER_HOST, or build with --executor host";
-    ExecutionError::Engine(match error {
-        Error::SocketNotFoundError(path) => {
-            format!("no Docker engine answers: there is no socket {path}; {hint}")
-        }
-        Error::RequestTimeoutError => format!("the Docker engine{} does not answer; {hint}", address()),
-        Error::DockerResponseServerError { message, .. } => format!("the Docker engine refuses: {message}"),
-        Error::DockerStreamError { error } => error,
-        other => format!("the Docker engine{} cannot be reached: {}; {hint}", address(), causes(&other)),
-    })
-}
-
-/// Where the user says that the engine is.
-fn address() -> String {
-    std::env::var("DOCKER_HOST").map(|address| format!(" at {address}")).unwrap_or_default()
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

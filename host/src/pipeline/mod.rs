@@ -2,8 +2,10 @@
 //! step is a file of its own. Nothing here knows the command line.
 
 mod build;
+mod build_image;
 mod context;
 mod data;
+mod executors;
 mod inputs;
 mod install;
 mod limits;
@@ -19,7 +21,7 @@ mod wrappers;
 
 pub use build::{Outcome, build, plan};
 pub use context::{Context, Job, Progress};
+pub use executors::Executors;
 pub use inputs::Inputs;
 pub use limits::size;
-pub use place::Executors;
 pub use record::{Artifact, Step, StepState};

@@ -186,6 +186,12 @@ impl Store {
         Ok(())
     }
 
+    /// Reads a blob's bytes. Those of a damaged one end in an error instead of the end of the file.
+    pub fn reader(&self, digest: &Digest) -> Result<impl Read + '_, StoreError> {
+        let file = open_if_there(&self.blob_path(digest))?.ok_or(StoreError::Missing(*digest))?;
+        Ok(Checked { store: self, digest: *digest, file, hasher: Some(Hasher::default()) })
+    }
+
     /// Removes a blob whose bytes do not match its digest, with what was derived from it.
     pub(crate) fn discard_corrupt(&self, digest: &Digest) -> StoreError {
         let _ = remove_if_there(&self.blob_path(digest));
@@ -196,6 +202,29 @@ impl Store {
     /// Where a blob's deflated form is kept.
     pub fn deflated_path(&self, digest: &Digest) -> PathBuf {
         self.sharded("deflated", &digest.hex())
+    }
+}
+
+/// Reads a blob and compares its bytes with its digest when they end.
+struct Checked<'a> {
+    store: &'a Store,
+    digest: Digest,
+    file: File,
+    hasher: Option<Hasher>,
+}
+
+impl Read for Checked<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        if read > 0 {
+            self.hasher.as_mut().into_iter().for_each(|hasher| hasher.update(&buffer[..read]));
+        } else if !buffer.is_empty()
+            && let Some(hasher) = self.hasher.take()
+            && hasher.finish() != self.digest
+        {
+            return Err(io::Error::other(self.store.discard_corrupt(&self.digest)));
+        }
+        Ok(read)
     }
 }
 
@@ -228,6 +257,20 @@ mod tests {
         assert!(matches!(store.read(&digest), Err(StoreError::Missing(missing)) if missing == digest));
         store.write(b"bytes").unwrap();
         assert_eq!(store.read(&digest).unwrap(), b"bytes");
+    }
+
+    #[test]
+    fn a_damaged_blob_ends_in_an_error() {
+        let (_cache, store) = store();
+        let digest = store.write(b"bytes").unwrap();
+        let mut text = String::new();
+        store.reader(&digest).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "bytes");
+        let path = store.blob_path(&digest);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::write(&path, b"bytez").unwrap();
+        store.reader(&digest).unwrap().read_to_string(&mut text).unwrap_err();
+        assert!(!store.has(&digest));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 
 pub use benchmark::Benchmark;
 pub use config::{BenchmarkConfig, ConfigError, LanguageConfig, LanguageName};
-pub use settings::{ExecutorChoice, PlatformSettings, Settings, SettingsError};
+pub use settings::{BuildImageSetting, ExecutorChoice, PlatformSettings, Settings, SettingsError};
 pub use snapshot::{Snapshot, SnapshotError};
 
 /// The name of the suite's settings file.

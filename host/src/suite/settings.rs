@@ -94,10 +94,26 @@ pub struct PluginSettings {
 pub struct PlatformSettings {
     /// Build images by "LANGUAGE-VERSION-ARCHITECTURE" (or with "-VARIANT" after the version),
     /// instead of the plugin's.
-    pub build_images: BTreeMap<String, String>,
+    pub build_images: BTreeMap<String, BuildImageSetting>,
     /// The plugin's own settings.
     #[serde(flatten, deserialize_with = "texts")]
     pub own: BTreeMap<String, String>,
+}
+
+/// A build image to use instead of the plugin's.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a build image is a text, its name, or a table with `recipe`, a folder with a Dockerfile"
+)]
+pub enum BuildImageSetting {
+    /// As the engine is asked for it.
+    Image(String),
+    /// No registry has it; the engine makes it.
+    Recipe {
+        /// A folder with a Dockerfile; relative to the settings file.
+        recipe: PathBuf,
+    },
 }
 
 /// Settings of a plugin's own, which are texts to it; a number or a boolean is its text.
@@ -147,6 +163,11 @@ impl Settings {
         settings.plugins.files.iter_mut().for_each(absolute);
         settings.plugins.replace.values_mut().for_each(absolute);
         settings.docker.ca_bundle.iter_mut().for_each(absolute);
+        for image in settings.platform.values_mut().flat_map(|set| set.build_images.values_mut()) {
+            if let BuildImageSetting::Recipe { recipe } = image {
+                absolute(recipe);
+            }
+        }
         Ok(settings)
     }
 }
@@ -167,7 +188,7 @@ mod tests {
         .unwrap();
         let aws = &settings.platform["aws"];
         assert_eq!(aws.own["region"], "eu");
-        assert_eq!(aws.build_images["python-3.12-x64"], "image:1");
+        assert_eq!(aws.build_images["python-3.12-x64"], BuildImageSetting::Image("image:1".to_owned()));
     }
 
     #[test]
@@ -175,6 +196,16 @@ mod tests {
         let settings = parse("[build]\nout = \"artifacts\"\n[plugins]\nfiles = [\"x.wasm\"]\n").unwrap();
         assert_eq!(settings.build.out.unwrap(), Path::new("/suite/artifacts"));
         assert_eq!(settings.plugins.files, [Path::new("/suite/x.wasm")]);
+    }
+
+    #[test]
+    fn a_build_image_may_be_a_recipe() {
+        let settings =
+            parse("[platform.aws.build-images]\n\"cpp-all-x64\" = { recipe = \"images/cpp\" }\n").unwrap();
+        let recipe = BuildImageSetting::Recipe { recipe: "/suite/images/cpp".into() };
+        assert_eq!(settings.platform["aws"].build_images["cpp-all-x64"], recipe);
+        let error = parse("[platform.aws.build-images]\n\"cpp-all-x64\" = 3\n").unwrap_err();
+        assert!(error.contains("recipe") && error.contains("line 2"), "{error}");
     }
 
     #[test]
