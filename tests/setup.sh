@@ -184,12 +184,13 @@ microsoft() {
 cpp_images() {
   local runtime
   runtime=$(echo "$tools"/runtime-nodejs/node_modules/aws-lambda-ric/deps/aws-lambda-cpp-*/)
+  [[ -d $runtime ]] || return 0
   "$tests/images/cpp.sh" fnpack-test-cpp:12 "$runtime"
   # What the igraph package's CMake files name, it does not depend on.
   "$tests/images/cpp.sh" fnpack-test-cpp-full:12 "$runtime" \
     libopencv-core-dev libopencv-imgcodecs-dev libopencv-imgproc-dev \
     libigraph-dev libarpack2-dev libblas-dev liblapack-dev libglpk-dev libgmp-dev libplfit-dev libxml2-dev \
-    libturbojpeg0-dev libhiredis-dev libtorch-dev
+    libturbojpeg0-dev libhiredis-dev
 }
 
 engine() {

@@ -17,7 +17,7 @@ from support import cpp, signature, zips
 from support.aws import Aws
 from support.command import Fnpack
 from support.docker import CPP_FULL_IMAGE, CPP_IMAGE, docker
-from support.places import BENCHMARKS
+from support.places import BENCHMARKS, PROJECT
 from support.runtime_api import LambdaFunction, body_of, http_event
 from support.suite import Suite, copy_tree
 
@@ -144,9 +144,12 @@ class TestThePackage:
             "main.cpp": cpp.HELLO, "sub/greeting.cpp": '#include "greeting.hpp"\nstd::string greeting() { return "hi "; }\n',
             "greeting.hpp": "#pragma once\n#include <string>\nstd::string greeting();\n", "data/words.txt": "words",
         })
+        (suite.root / "010.hello/cpp/package.sh").write_text('echo "$1 $PLATFORM $(ls)" > told.txt\n')
         run = build(suite).status_is("built")
         names = set(zips.names(run.archive))
-        assert {name for name in names if not name.startswith("lib/")} == {"benchmark", "bootstrap", "data/words.txt"}
+        assert {name for name in names if not name.startswith("lib/")} == {"benchmark", "bootstrap", "data/words.txt", "told.txt"}
+        told = zips.read(run.archive, "told.txt").decode().split()
+        assert told[:2] == [".", "AWS"] and set(told[2:]) >= {"benchmark", "data", "lib"}
         assert {"lib/ld-linux-x86-64.so.2", "lib/libc.so.6", "lib/libstdc++.so.6"} <= names
         assert zips.mode(run.archive, "bootstrap") == zips.mode(run.archive, "benchmark") == 0o100755
         zips.assert_normalised(run.archive)
@@ -166,6 +169,23 @@ class TestThePackage:
         other = fnpack.elsewhere("other").build(suite, "--language", "cpp", "--executor", "docker", timeout=300)
         assert first.status_is("built").sha256 == other.status_is("built").sha256
         build(suite).status_is("cached")
+
+    def test_the_program_is_the_same_wherever_it_is_compiled(self, tmp_path):
+        """By the script of the build alone, on this machine: an action's folder is never the same twice there."""
+        if not shutil.which("cmake") or not shutil.which("g++"):
+            lacking("cmake or g++ is not installed")
+        script = (PROJECT / "host/src/language/cpp/build.sh").read_text()
+        built = []
+        for name in ("one", "another folder"):
+            folder = tmp_path / name
+            folder.mkdir()
+            (folder / "main.cpp").write_text("#include <iostream>\nint main() { std::cout << __FILE__; throw 1; }\n")
+            (folder / "CMakeLists.txt").write_text(
+                "cmake_minimum_required(VERSION 3.18)\nproject(x CXX)\nadd_executable(benchmark main.cpp)\n"
+            )
+            subprocess.run(["sh", "-c", script], cwd=folder, check=True, capture_output=True)
+            built.append(zips.tree(folder / ".fnpack/package"))
+        assert built[0] == built[1] and "lib/libstdc++.so.6" in built[0]
 
     def test_it_runs_where_there_is_nothing_but_the_package(self, build, suite, tmp_path):
         cpp.benchmark(suite)
@@ -360,7 +380,9 @@ class TestServices:
         recorder = Recorder()
         try:
             environment = {"AWS_ACCESS_KEY_ID": "ID", "AWS_SECRET_ACCESS_KEY": "a secret+/=", "AWS_SESSION_TOKEN": "a+token/="}
-            start(suite, **environment, AWS_ENDPOINT_URL_S3=recorder.address).invoke({"bucket": "some", "key": "a b/c+d.txt"})
+            function = start(suite, **environment, AWS_ENDPOINT_URL_S3=recorder.address)
+            for length in (1, 40, 50, 200):
+                function.invoke({"bucket": "some", "key": "a b/c+d.txt" + "x" * length})
         finally:
             recorder.close()
         methods = []
@@ -369,7 +391,46 @@ class TestServices:
             assert path.startswith("/some/a%20b/c%2Bd.txt") and headers["x-amz-security-token"] == "a+token/="
             assert signature.is_right(method, path, headers, body, "a secret+/="), (method, headers)
             methods.append(method)
-        assert methods == ["GET", "GET", "GET", "PUT"]
+        assert methods == ["GET", "GET", "GET", "PUT"] * 4
+
+
+LIBRARIES = """\
+#include <boost/version.hpp>
+#include <hiredis/hiredis.h>
+#include <igraph/igraph.h>
+#include <opencv2/core.hpp>
+#include <turbojpeg.h>
+
+#include "function.hpp"
+
+#ifndef SEBS_USE_AWS_SDK
+#error the SDK is declared, and not defined
+#endif
+
+rapidjson::Document function(const rapidjson::Value&) {
+  rapidjson::Document answer(rapidjson::kObjectType);
+  auto& allocator = answer.GetAllocator();
+  answer.AddMember("boost", BOOST_VERSION > 100000, allocator);
+  answer.AddMember("opencv", static_cast<int>(cv::Mat(2, 3, CV_8U).total()), allocator);
+  const tjhandle jpeg = tjInitCompress();
+  answer.AddMember("libjpeg-turbo", jpeg != nullptr, allocator);
+  tjDestroy(jpeg);
+  redisContext* redis = redisConnect("127.0.0.1", 1);
+  answer.AddMember("hiredis", redis != nullptr, allocator);
+  redisFree(redis);
+  igraph_t graph;
+  answer.AddMember("igraph", igraph_empty(&graph, 5, false) == IGRAPH_SUCCESS && igraph_vcount(&graph) == 5, allocator);
+  igraph_destroy(&graph);
+  return answer;
+}
+"""
+
+
+def test_the_libraries_of_config_json_are_linked_and_packaged(start, suite):
+    libraries = ["sdk", "opencv", "libjpeg-turbo", "igraph", "hiredis", "boost", "rapidjson", "runtime"]
+    cpp.benchmark(suite, {"main.cpp": LIBRARIES}, CPP_FULL_IMAGE, cpp_dependencies=libraries)
+    found = body_of(start(suite).invoke({}))["result"]
+    assert found == {"boost": True, "opencv": 6, "libjpeg-turbo": True, "hiredis": True, "igraph": True}
 
 
 class TestBenchmarks:

@@ -50,4 +50,7 @@ def libc() -> tuple[int, ...]:
 def in_empty_root(folder: Path) -> list[str]:
     """The command that runs a package's program where nothing but the package is."""
     loader = next((folder / "lib").glob("ld-linux*"))
-    return ["unshare", "--user", "--map-root-user", "chroot", str(folder), f"/lib/{loader.name}", "--library-path", "/lib", "/benchmark"]
+    return [
+        "unshare", "--user", "--map-root-user", f"--root={folder}", "--wd=/",
+        f"/lib/{loader.name}", "--library-path", "/lib", "/benchmark",
+    ]

@@ -83,21 +83,24 @@ fn program(session: &Session, program: &str, without: &str) -> Finding {
     }
 }
 
-/// The program that installs a language's packages on this machine.
+/// What installs a language's packages on this machine.
 fn installer(session: &Session, language: &dyn Language) -> Finding {
+    let (mut found, mut hints) = (Vec::new(), Vec::new());
     for tool in language.host_tools() {
         let Some((program, arguments)) = tool.version_command.split_first() else { continue };
         match tool_version(&session.store, program, arguments) {
-            Ok(Some(version)) => {
-                return Finding::Good(format!("packages are installed by {} {version}", tool.name));
-            }
-            Ok(None) => {}
+            Ok(Some(version)) => found.push(format!("{} {version}", tool.name)),
+            Ok(None) => hints.push(tool.hint),
             Err(error) => return Finding::Bad(error.to_string()),
         }
     }
-    let hints: Vec<_> = language.host_tools().iter().map(|tool| tool.hint).collect();
+    let all = language.takes_all_tools();
+    if (all && hints.is_empty()) || (!all && !found.is_empty()) {
+        found.truncate(if all { found.len() } else { 1 });
+        return Finding::Good(format!("packages are installed by {}", found.join(", ")));
+    }
     Finding::Lacking(format!(
         "no installer on this machine: {}; or build with --executor docker",
-        hints.join(", or ")
+        hints.join(if all { ", and " } else { ", or " })
     ))
 }

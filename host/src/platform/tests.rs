@@ -263,6 +263,48 @@ fn the_commands_own_plugins_are_there() {
     assert!(plugins.named("aws").is_some());
 }
 
+#[test]
+fn the_recipe_of_a_build_image_has_what_the_target_is_linked_with_and_no_more() {
+    let place = Place::new();
+    let plugins = Plugins::discover(&place.store, &PluginSources::default()).unwrap();
+    let recipe = |libraries: &[&str]| {
+        let native_dependencies = libraries.iter().map(|name| (*name).to_owned()).collect();
+        let target =
+            PluginTarget { language: "cpp".into(), version: "all".into(), native_dependencies, ..target() };
+        let files = plugins.named("aws").unwrap().build_recipe(&target).map_err(|error| error.to_string())?;
+        let [file] = files.as_slice() else { panic!("one file") };
+        assert_eq!(file.path.to_string(), "Dockerfile");
+        match &file.contents {
+            FileContents::Text(text) => Ok(text.clone()),
+            FileContents::Binary(_) => Err("no text".to_owned()),
+        }
+    };
+    let stages = |text: &str| {
+        let copied: Vec<String> = text
+            .rsplit_once("\nFROM tools\n")
+            .expect("a final stage")
+            .1
+            .lines()
+            .filter_map(|line| Some(line.strip_prefix("COPY --from=")?.split(' ').next()?.to_owned()))
+            .collect();
+        for stage in &copied {
+            assert_eq!(text.matches(&format!("\nFROM tools AS {stage}\n")).count(), 1, "{stage}");
+        }
+        assert_eq!(text.matches("\nFROM tools AS ").count(), copied.len(), "a stage that is not used");
+        copied
+    };
+    let always = ["curl", "runtime", "boost", "rapidjson"];
+    assert_eq!(stages(&recipe(&[]).unwrap()), always);
+    assert_eq!(recipe(&["sdk", "boost", "runtime", "rapidjson"]), recipe(&[]));
+    assert_eq!(
+        stages(&recipe(&["igraph", "opencv", "igraph"]).unwrap()),
+        [&always[..], &["opencv", "igraph"]].concat()
+    );
+    let all = ["opencv", "libjpeg-turbo", "igraph", "hiredis", "torch"];
+    assert_eq!(stages(&recipe(&all).unwrap()), [&always[..], &all].concat());
+    assert!(recipe(&["cuda"]).unwrap_err().contains("cuda"));
+}
+
 fn builtin_name(name: &str) -> &'static str {
     builtin::BUILTIN.iter().find(|builtin| builtin.name == name).expect("a built-in plugin").name
 }

@@ -16,7 +16,8 @@ macro_rules! wrappers {
 }
 
 const ALWAYS: [(&str, &str); 4] = wrappers!["function.hpp", "handler.cpp", "utils.cpp", "utils.hpp"];
-const SERVICES: [(&str, &str); 2] = wrappers!["signed-request.cpp", "signed-request.hpp"];
+const SERVICES: [(&str, &str); 4] =
+    wrappers!["sha256.cpp", "sha256.hpp", "signed-request.cpp", "signed-request.hpp"];
 const STORAGE: [(&str, &str); 2] = wrappers!["storage.cpp", "storage.hpp"];
 const NOSQL: [(&str, &str); 2] = wrappers!["key-value.cpp", "key-value.hpp"];
 

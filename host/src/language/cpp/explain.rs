@@ -23,12 +23,12 @@ fn where_it_ran(place: &Place) -> String {
 
 /// The dependency of config.json that something missing belongs to.
 fn dependency_of(missing: &str) -> Option<&'static str> {
-    let is_meant = |known: &&str| {
-        missing == known.trim_end_matches('/') || (known.ends_with('/') && missing.starts_with(*known))
+    let is_meant = |known: &str| {
+        missing == known.trim_end_matches('/') || (known.ends_with('/') && missing.starts_with(known))
     };
     LIBRARIES
         .iter()
-        .find(|library| library.known_as.iter().any(|known| is_meant(&known)))
+        .find(|library| library.known_as.iter().any(|known| is_meant(known)))
         .map(|library| library.name)
 }
 
@@ -119,7 +119,8 @@ fn compiler_error(line: &str) -> Option<(&str, &str)> {
     let at = at.strip_prefix("/mnt/function/").unwrap_or(at);
     // On this machine: the folder that the sources were put into.
     let at = at.rsplit_once("/input/").map_or(at, |(_, below)| below);
-    at.contains(|c: char| c.is_ascii_digit()).then_some((at, words))
+    let (_, line) = at.split_once(':')?;
+    line.starts_with(|c: char| c.is_ascii_digit()).then_some((at, words))
 }
 
 fn linker_errors(output: &str) -> Option<String> {
@@ -188,7 +189,7 @@ mod tests {
             ),
             ("main.cpp:1:10: fatal error: own.hpp: No such file or directory", vec!["own.hpp", "path"]),
             (
-                "undefined reference to `function(rapidjson::GenericValue<x> const&)'",
+                "collect2: error: ld\nundefined reference to `function(rapidjson::GenericValue<x> const&)'",
                 vec!["main.cpp is to define"],
             ),
             ("undefined reference to `igraph_destroy'", vec!["igraph_destroy", "cpp_dependencies"]),

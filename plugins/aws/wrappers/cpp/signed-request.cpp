@@ -7,10 +7,11 @@
 
 #include <curl/curl.h>
 
+#include "sha256.hpp"
 #include "utils.hpp"
 
 #if LIBCURL_VERSION_NUM < 0x075800
-#error "libcurl 7.88 or newer is needed: it signs requests to S3, with their headers"
+#error "libcurl 7.88 or newer is needed: it signs the headers of requests too"
 #endif
 
 namespace sebs {
@@ -64,7 +65,8 @@ ServiceAnswer Connection::send(const ServiceRequest& request) {
   const auto add = [&list](const std::string& header) { list = curl_slist_append(list, header.c_str()); };
   for (const std::string& header : request.headers) add(header);
   if (const std::string token = environment("AWS_SESSION_TOKEN"); !token.empty()) add("X-Amz-Security-Token: " + token);
-  add("Expect:");
+  // Not every release of libcurl tells S3 the digest that it has signed.
+  add("X-Amz-Content-Sha256: " + sha256(request.body ? request.body : "", request.body_size));
   const std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(list, curl_slist_free_all);
 
   curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
@@ -81,6 +83,8 @@ ServiceAnswer Connection::send(const ServiceRequest& request) {
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer.body);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, words);
+  // Not waited for long: a header that forbids the question would be signed, and not sent.
+  curl_easy_setopt(curl, CURLOPT_EXPECT_100_TIMEOUT_MS, 200L);
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 10L);
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
