@@ -291,6 +291,24 @@ class TestBuild:
         again = other.java(suite.copy(tmp_path / "copy", order=lambda entries: reversed(entries)))
         assert again.status_is("built").sha256 == first.sha256
 
+    def test_another_java_below_maven_builds_again(self, fnpack, suite, tmp_path):
+        hello(suite)
+        mvn = tmp_path / "bin/mvn"
+        mvn.parent.mkdir()
+
+        def build(java):
+            mvn.write_text(
+                f"""#!/bin/sh
+case $* in *--version*) printf 'Apache Maven 3.8.7\\nJava version: {java}, vendor: x\\n' ;; *) exec {shutil.which("mvn")} "$@" ;; esac
+"""
+            )
+            mvn.chmod(0o755)
+            return fnpack.java(suite, env={"PATH": f"{mvn.parent}:{fnpack.environment()['PATH']}"})
+
+        build("17.0.1").status_is("built")
+        assert build("17.0.1").status_is("cached")
+        assert build("17.0.12").status_is("built").target["reasons"] == ["changed: tool java (`17.0.1` to `17.0.12`)"]
+
     def test_architectures_share_one_run_of_maven(self, fnpack, suite):
         hello(suite)
         run = fnpack.java(suite, "--architecture", "x64,arm64")

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::lent::Address;
+use super::lent::{Address, logins};
 
 /// Options for Maven's command line, split at blanks.
 pub const ARGUMENTS: &str = "FNPACK_MAVEN_ARGUMENTS";
@@ -61,9 +61,11 @@ fn without_settings(arguments: Vec<&str>) -> (Vec<&str>, Option<&str>) {
     (kept, file)
 }
 
-/// Words of the user's options that tell a password.
+/// Words of the user's options that tell a password, and logins as Java is told them.
 pub fn secrets(environment: &BTreeMap<String, String>) -> Vec<String> {
     let options = [JAVA_OPTIONS, USER_ARGUMENTS].into_iter().filter_map(|name| environment.get(name));
+    let proxies = environment.iter().filter(|(name, _)| name.to_lowercase().ends_with("_proxy"));
+    let proxies = proxies.map(|(_, value)| value.as_str());
     let secret = |word: &&str| {
         let name = word.split('=').next().unwrap_or_default().to_lowercase();
         ["password", "token", "secret"].iter().any(|part| name.contains(part))
@@ -72,6 +74,7 @@ pub fn secrets(environment: &BTreeMap<String, String>) -> Vec<String> {
         .flat_map(|text| text.split_whitespace())
         .filter(secret)
         .filter_map(|word| Some(word.split_once('=')?.1.to_owned()))
+        .chain(proxies.flat_map(logins).map(|login| unescaped(&login)))
         .collect()
 }
 
@@ -86,8 +89,8 @@ fn proxies(environment: &BTreeMap<String, String>) -> Vec<String> {
         properties.push(format!("-D{scheme}.proxyHost={host}"));
         properties.push(format!("-D{scheme}.proxyPort={}", port.unwrap_or(80)));
         if let Some((user, password)) = login.and_then(|login| login.split_once(':')) {
-            properties.push(format!("-D{scheme}.proxyUser={user}"));
-            properties.push(format!("-D{scheme}.proxyPassword={password}"));
+            properties.push(format!("-D{scheme}.proxyUser={}", unescaped(user)));
+            properties.push(format!("-D{scheme}.proxyPassword={}", unescaped(password)));
         }
     }
     if properties.is_empty() {
@@ -104,6 +107,26 @@ fn proxies(environment: &BTreeMap<String, String>) -> Vec<String> {
     properties.push("-Daether.connector.http.useSystemProperties=true".to_owned());
     properties.push("-Daether.transport.apache.useSystemProperties=true".to_owned());
     properties
+}
+
+/// A part of an address without its percent signs.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) if *first == b'%' => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A file of certificates as a key store that Java reads (JKS), with no password; none when it
@@ -170,13 +193,13 @@ mod tests {
     #[test]
     fn proxies_are_told_to_java() {
         let set = environment(&[
-            ("https_proxy", "http://me:word@proxy.example:3128/"),
+            ("https_proxy", "http://me:w%6Frd%@proxy.example:3128/"),
             ("NO_PROXY", "localhost, .inside.example"),
         ]);
         let arguments = &variables(&set, true)[ARGUMENTS];
         assert!(
             arguments.starts_with(
-                "-Dhttps.proxyHost=proxy.example -Dhttps.proxyPort=3128 -Dhttps.proxyUser=me -Dhttps.proxyPassword=word \
+                "-Dhttps.proxyHost=proxy.example -Dhttps.proxyPort=3128 -Dhttps.proxyUser=me -Dhttps.proxyPassword=word% \
                  -Dhttp.nonProxyHosts=localhost|*.inside.example"
             ),
             "{arguments}"

@@ -3,6 +3,7 @@
 
 use std::io::{Cursor, Read, Write};
 
+use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
@@ -30,6 +31,7 @@ pub fn normalise(store: &Store, installed: &Tree) -> Result<Tree, LanguageError>
     let mut entries = read(store, installed)?;
     entries.retain(|entry| !is_signature(&entry.name));
     entries.sort_by(|one, other| order(&one.name).cmp(&order(&other.name)));
+    entries.dedup_by(|one, other| one.name == other.name);
     let mut jar = ZipWriter::new(Cursor::new(Vec::new()));
     for Entry { name, bytes, stored } in entries {
         let bytes = match name.as_str() {
@@ -58,15 +60,20 @@ pub fn normalise(store: &Store, installed: &Tree) -> Result<Tree, LanguageError>
 
 /// Whether the runtime can run the program.
 pub fn check(store: &Store, installed: &Tree, runtime: &Runtime) -> Result<(), LanguageError> {
-    let entries = read(store, installed)?;
+    let mut jar = open(store, installed)?;
     let wrong = |text: String| Err(LanguageError::Manifest(text));
-    let Some(class) = entries.iter().find(|entry| entry.name == FUNCTION) else {
-        return wrong(format!(
-            "{PROGRAM} has no class function.Function, whose method handler is the function; it belongs in \
-             src/main/java/function/Function.java"
-        ));
+    let mut class = Vec::new();
+    match jar.by_name(FUNCTION) {
+        Ok(mut entry) => entry.read_to_end(&mut class).map_err(|error| broken(&error))?,
+        Err(ZipError::FileNotFound) => {
+            return wrong(format!(
+                "{PROGRAM} has no class function.Function, whose method handler is the function; it belongs in \
+                 src/main/java/function/Function.java"
+            ));
+        }
+        Err(error) => return Err(broken(&error)),
     };
-    let compiled = class_release(&class.bytes);
+    let compiled = class_release(&class);
     if let (Some(compiled), Some(runs)) = (compiled, release(&runtime.version))
         && compiled > runs
     {
@@ -78,11 +85,15 @@ pub fn check(store: &Store, installed: &Tree, runtime: &Runtime) -> Result<(), L
     Ok(())
 }
 
-fn read(store: &Store, installed: &Tree) -> Result<Vec<Entry>, LanguageError> {
+fn open(store: &Store, installed: &Tree) -> Result<ZipArchive<Cursor<Vec<u8>>>, LanguageError> {
     let file = installed
         .file(&constant(PROGRAM))
         .ok_or_else(|| LanguageError::Manifest(format!("Maven made no {PROGRAM}")))?;
-    let mut jar = ZipArchive::new(Cursor::new(store.read(&file.digest)?)).map_err(|error| broken(&error))?;
+    ZipArchive::new(Cursor::new(store.read(&file.digest)?)).map_err(|error| broken(&error))
+}
+
+fn read(store: &Store, installed: &Tree) -> Result<Vec<Entry>, LanguageError> {
+    let mut jar = open(store, installed)?;
     let mut entries = Vec::with_capacity(jar.len());
     for index in 0..jar.len() {
         let mut entry = jar.by_index(index).map_err(|error| broken(&error))?;
