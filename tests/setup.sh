@@ -206,6 +206,8 @@ engine() {
   "$tests/images/make.sh" fnpack-test-python:3.11 python3 python3-pip
   "$tests/images/make.sh" fnpack-test-nodejs:18 nodejs npm
   "$tests/images/make.sh" fnpack-test-java:17 maven openjdk-17-jdk-headless
+  # It compiles for every version that a platform has.
+  SUITE=trixie "$tests/images/make.sh" fnpack-test-java:25 maven openjdk-25-jdk-headless
   cpp_images
 }
 

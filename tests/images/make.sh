@@ -2,7 +2,7 @@
 # Makes a small Docker image out of Debian packages: a stand-in for a platform's build image, for
 # machines that reach a Debian mirror but no container registry.
 #
-#   images/make.sh NAME:TAG PACKAGE...
+#   images/make.sh NAME:TAG PACKAGE...       SUITE=trixie for packages of another Debian
 #
 # The packages are unpacked, not installed: no maintainer script runs, so nothing of this machine
 # changes. An image that was made by the same recipe (this file and the same packages) is kept.
@@ -15,7 +15,8 @@ image=$1
 shift
 # What every image needs: a shell, the usual small tools, certificates.
 packages=(base-files bash ca-certificates coreutils dash diffutils findutils gawk grep gzip libc-bin sed tar "$@")
-release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+own=$(. /etc/os-release && echo "$VERSION_CODENAME")
+release=${SUITE:-$own}
 recipe=$( (cat "$0"; printf '%s\n' "$release" "${packages[@]}") | sha256sum | cut -c -64)
 label=fnpack.test.recipe
 
@@ -35,7 +36,7 @@ root=$work/root
 mkdir -p "$work"/apt/lists/partial "$work"/apt/archives/partial
 : >"$work/apt/status"
 mirror=$(apt-get indextargets --format '$(SITE) $(RELEASE)' 'Created-By: Packages' |
-  awk -v release="$release" '$2 == release { print $1; exit }')
+  awk -v release="$own" '$2 == release { print $1; exit }')
 [[ -n $mirror ]] || { echo "images/make.sh: apt on this machine has no source for Debian $release" >&2; exit 1; }
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $release main" >"$work/apt/sources"
 cat >"$work/apt/conf" <<CONF

@@ -7,6 +7,7 @@ from pathlib import Path
 PYTHON_IMAGE = "fnpack-test-python:3.11"
 NODEJS_IMAGE = "fnpack-test-nodejs:18"
 JAVA_IMAGE = "fnpack-test-java:17"
+NEW_JAVA_IMAGE = "fnpack-test-java:25"
 CPP_IMAGE = "fnpack-test-cpp:12"
 # The same with the libraries that benchmarks are linked with.
 CPP_FULL_IMAGE = "fnpack-test-cpp-full:12"

@@ -1,0 +1,83 @@
+"""The table of docs/platforms.md: it says what the plugins say, and every cell of it is built."""
+
+import collections
+
+import pytest
+
+import platforms
+from support import docker
+from support.places import BENCHMARKS
+from support.suite import Suite
+
+# In every language; it asks for no package of its own.
+BENCHMARK = "010.sleep"
+
+
+def cells(platform: dict, languages: tuple[str, ...]) -> set[tuple]:
+    """What is to be built of a platform: every row for every processor and deployment without an image."""
+    images = {deployment["name"] for deployment in platform["deployments"] if deployment["image"]}
+    return {
+        (row["language"], row["version"], row["variant"], architecture, deployment)
+        for row in platform["supports"]
+        if row["language"] in languages
+        for architecture in row["architectures"]
+        for deployment in row["deployments"]
+        if deployment not in images
+    }
+
+
+def build(fnpack, platform: dict, wanted: set[tuple], suite, executor: str):
+    """Builds all of a platform's cells in one command; fails for each that was not built."""
+    def every(part: int) -> str:
+        return ",".join(sorted({cell[part] for cell in wanted}))
+
+    run = fnpack.build(
+        suite, BENCHMARK, "--platform", platform["name"], "--language", every(0), "--language-version", every(1),
+        "--variant", every(2), "--architecture", every(3), "--deployment", every(4), "--executor", executor,
+        timeout=900, status=None,
+    )
+    keys = ("language", "version", "variant", "architecture", "deployment")
+    ended = {tuple(line[key] for key in keys): line for line in run.lines}
+    report = collections.Counter(line["status"] for line in ended.values())
+    print(f"{platform['name']}: {dict(report)}")
+    wrong = {cell: ended.get(cell, {}).get("error", "no word of it") for cell in wanted
+             if ended.get(cell, {}).get("status") not in ("built", "cached")}
+    assert not wrong, "\n".join(f"{platform['name']} {cell}: {reason}" for cell, reason in sorted(wrong.items()))
+
+
+@pytest.fixture
+def described(fnpack) -> dict[str, dict]:
+    return {platform["name"]: platform for platform in platforms.descriptions(fnpack.environment())}
+
+
+def test_the_document_says_what_the_plugins_say(described):
+    assert platforms.FILE.read_text() == platforms.text(list(described.values())), "run tests/platforms.py"
+
+
+def test_what_the_document_says_is_executed_is_a_row(described):
+    rows = {(name, row["language"], row["version"], row["variant"])
+            for name, platform in described.items() for row in platform["supports"]}
+    assert set(platforms.EXECUTED) <= rows
+
+
+@pytest.mark.parametrize("name", ["aws", "azure", "gcp", "openwhisk"])
+def test_every_cell_of_python_and_nodejs_is_built(name, described, fnpack):
+    platform = described[name]
+    build(fnpack, platform, cells(platform, ("python", "nodejs")), Suite(BENCHMARKS), "host")
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("name", ["aws", "azure", "gcp", "openwhisk"])
+def test_every_cell_of_java_and_cpp_is_built(name, described, fnpack, tmp_path):
+    """In containers of a JDK that compiles for each version, and of a compiler for C++."""
+    platform = described[name]
+    wanted = cells(platform, ("java", "cpp"))
+    if not wanted:
+        pytest.skip(f"{name} has neither")
+    suite = Suite(BENCHMARKS).copy(tmp_path / "suite")
+    images = {f"java-{version}-x64": docker.NEW_JAVA_IMAGE for language, version, *_ in wanted if language == "java"}
+    images["cpp-all-x64"] = docker.CPP_IMAGE
+    lines = [f"[platform.{name}.build-images]", *(f'"{key}" = "{image}"' for key, image in images.items()), "[docker]"]
+    bundle = docker.certificates()
+    suite.settings("\n".join([*lines, *([f'ca-bundle = "{bundle}"'] if bundle else []), ""]))
+    build(fnpack, platform, wanted, suite, "docker")
