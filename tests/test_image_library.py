@@ -64,7 +64,14 @@ class Registry:
     """A real registry on a loopback port, with its storage in a folder."""
 
     def __init__(self, folder: Path, login: bool = False, certificate: tuple[Path, Path] | None = None):
-        folder.mkdir(parents=True)
+        # Another process may take a port that was just free.
+        for attempt in range(3):
+            if self.start(folder, login, certificate):
+                return
+        pytest.fail((folder / "log").read_text())
+
+    def start(self, folder: Path, login: bool, certificate: tuple[Path, Path] | None) -> bool:
+        folder.mkdir(parents=True, exist_ok=True)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -86,13 +93,14 @@ class Registry:
         command = [shutil.which("docker-registry") or "/usr/bin/docker-registry", "serve", folder / "config.yml"]
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env={"PATH": os.environ["PATH"]})
         deadline = time.monotonic() + 20
-        while True:
+        while self.process.poll() is None and time.monotonic() < deadline:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
+                return True
             except OSError:
-                assert time.monotonic() < deadline and self.process.poll() is None, (folder / "log").read_text()
                 time.sleep(0.02)
+        self.stop()
+        return False
 
     def stop(self):
         self.process.kill()
@@ -651,6 +659,12 @@ def test_a_base_that_is_kept_is_not_fetched_again(between, image, code, name):
     assert proxy.seen == []
 
 
+def test_a_variable_without_a_proper_name_is_refused(registry, image, code):
+    for bad in ("", "A=B", "A\0"):
+        error = image(build(f"{registry.host}/base:1", (code, "/a"), environment=[[bad, "x"]]))["error"]
+        assert "no name of an environment variable" in error
+
+
 def test_bases_that_cannot_be_used_are_refused(registry, between, image, code, name):
     registry.put_blob(name, b"x")
     registry.base(name, "mixed", layers=[{"mediaType": TYPES["oci"]["layer"], "size": 1, "digest": sha256(b"x")}])
@@ -1002,6 +1016,19 @@ def test_what_stalls_is_given_up_and_what_is_slow_is_not(between, registry, imag
     assert any("nothing moved for 0.5 s" in event for event in stalled["events"])
     given_up = image(wish(between(Rule("GET", "blobs", stalls, times=9))), cache=None, idle_ms=200, attempts=1)
     assert "nothing moved for 0.2 s" in given_up["error"]
+
+
+def test_a_wish_to_stop_is_heard_at_once(between, registry, image, tmp_path, name):
+    (tmp_path / "blob").write_bytes(os.urandom(2 << 20))
+    digest = registry.put_blob(name, os.urandom(1000))
+    fetch = {"fetch": {"repository": f"{between(Rule('GET', 'blobs', stalls)).host}/{name}", "digest": digest, "size": 1000}}
+    slow = between(Rule("POST", "uploads", lambda handler: time.sleep(3)))
+    upload = {"upload": {"repository": f"{slow.host}/{name}", "file": str(tmp_path / "blob")}}
+    busy = between(Rule("HEAD", "blobs", says(429, b"", Retry_After="50"), times=9))
+    waiting = {"upload": {"repository": f"{busy.host}/{name}", "file": str(tmp_path / "blob")}}
+    for wish in (fetch, upload, waiting):
+        done = image(wish, cancel_after_ms=400)
+        assert done["error"] == "cancelled" and done["seconds"] < 1.5, done
 
 
 def test_content_that_is_not_what_its_digest_says_is_refused(between, registry, image, code, name, tmp_path):

@@ -66,12 +66,7 @@ impl Answer {
 
     /// How long to wait before the next request.
     pub fn retry_after(&self) -> Option<Duration> {
-        let text = self.header("retry-after")?.trim();
-        if let Ok(seconds) = text.parse() {
-            return Some(Duration::from_secs(seconds));
-        }
-        let at = httpdate::parse_http_date(text).ok()?;
-        Some(at.duration_since(SystemTime::now()).unwrap_or_default())
+        wait_of(self.header("retry-after")?, SystemTime::now())
     }
 
     /// The whole body, if it is no longer than `limit`.
@@ -101,6 +96,16 @@ impl Answer {
     }
 }
 
+/// The wait of a `Retry-After`: seconds, or a date.
+fn wait_of(text: &str, now: SystemTime) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = httpdate::parse_http_date(text).ok()?;
+    Some(at.duration_since(now).unwrap_or_default())
+}
+
 /// The `errors` of the specification, `details` of a token service, or plain text.
 pub fn words_of(bytes: &[u8]) -> String {
     if let Ok(found) = serde_json::from_slice::<Errors>(bytes) {
@@ -128,6 +133,21 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wait_is_in_seconds_or_until_a_date() {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        for (text, seconds) in [
+            ("3", Some(3)),
+            (" 0 ", Some(0)),
+            ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            assert_eq!(wait_of(text, now), seconds.map(Duration::from_secs), "{text}");
+        }
+    }
 
     #[test]
     fn the_registrys_words_are_found_in_any_form() {

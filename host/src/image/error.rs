@@ -186,6 +186,9 @@ pub enum ImageError {
         /// Why.
         reason: String,
     },
+    /// A variable cannot be set in an image.
+    #[error("`{0}` is no name of an environment variable: it is empty, or holds `=` or a NUL byte")]
+    Environment(String),
     /// A credential helper of Docker failed.
     #[error("the credential helper {program} failed: {reason}")]
     Helper {
