@@ -61,7 +61,7 @@ impl Answer {
     /// Where to go on, taken relative to what was asked.
     pub fn location(&self, asked: &Url) -> Result<Url, ImageError> {
         let text = self.header("location").ok_or_else(|| self.malformed("it has no Location"))?;
-        asked.join(text).map_err(|error| self.malformed(&format!("its Location: {error}")))
+        next_of(asked, text).map_err(|error| self.malformed(&format!("its Location: {error}")))
     }
 
     /// How long to wait before the next request.
@@ -94,6 +94,15 @@ impl Answer {
     pub fn malformed(&self, reason: &str) -> ImageError {
         ImageError::Malformed { what: self.what.clone(), reason: reason.to_owned() }
     }
+}
+
+/// Where a `Location` leads. A registry behind a proxy that takes HTTPS off does not know of it.
+fn next_of(asked: &Url, location: &str) -> Result<Url, url::ParseError> {
+    let mut next = asked.join(location)?;
+    if asked.scheme() == "https" && next.scheme() == "http" && next.host() == asked.host() {
+        let _ = next.set_scheme("https").and_then(|()| next.set_port(asked.port()));
+    }
+    Ok(next)
 }
 
 /// The wait of a `Retry-After`: seconds, or a date.
@@ -133,6 +142,19 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_location_does_not_lead_from_https_to_plain_http_of_the_same_host() {
+        let asked = Url::parse("https://a.example:444/v2/x/blobs/uploads/").unwrap();
+        for (location, expected) in [
+            ("/v2/x/blobs/uploads/1?s=t", "https://a.example:444/v2/x/blobs/uploads/1?s=t"),
+            ("http://a.example/v2/1", "https://a.example:444/v2/1"),
+            ("https://a.example/v2/1", "https://a.example/v2/1"),
+            ("http://b.example/v2/1", "http://b.example/v2/1"),
+        ] {
+            assert_eq!(next_of(&asked, location).unwrap().as_str(), expected, "{location}");
+        }
+    }
 
     #[test]
     fn a_wait_is_in_seconds_or_until_a_date() {
