@@ -1105,7 +1105,7 @@ def test_no_registry_is_told_soon(image, code):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         done = image(build(f"127.0.0.1:{unused.getsockname()[1]}/base:1", (code, "/a")))
-    assert "127.0.0.1" in done["error"] and "refused" in done["error"] and "check the address" in done["error"]
+    assert "fetching 127.0.0.1" in done["error"] and "refused" in done["error"] and "check the address" in done["error"]
     assert done["seconds"] < 2
 
 

@@ -77,7 +77,7 @@ impl Answer {
         reader
             .take(limit as u64 + 1)
             .read_to_end(&mut bytes)
-            .map_err(|error| ImageError::Connection { registry: what.clone(), reason: error.to_string() })?;
+            .map_err(|error| ImageError::Connection { what: what.clone(), reason: error.to_string() })?;
         if bytes.len() > limit {
             return Err(ImageError::Malformed { what, reason: format!("it is longer than {limit} bytes") });
         }
