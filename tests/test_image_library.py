@@ -31,6 +31,8 @@ from support.registry import BASIC, PASSWORD, TYPES, Registry, sha256
 
 EXAMPLE = BINARY.parent / "examples/image"
 CRANE = TOOLS / "crane/crane"
+
+
 class Rule:
     """What is done with the first `times` requests of a kind."""
 
@@ -510,6 +512,12 @@ def test_a_base_that_is_kept_is_not_fetched_again(between, image, code, name):
     assert proxy.seen == []
 
 
+def test_a_variable_without_a_proper_name_is_refused(registry, image, code):
+    for bad in ("", "A=B", "A\0"):
+        error = image(build(f"{registry.host}/base:1", (code, "/a"), environment=[[bad, "x"]]))["error"]
+        assert "no name of an environment variable" in error
+
+
 def test_bases_that_cannot_be_used_are_refused(registry, between, image, code, name):
     registry.put_blob(name, b"x")
     registry.base(name, "mixed", layers=[{"mediaType": TYPES["oci"]["layer"], "size": 1, "digest": sha256(b"x")}])
@@ -863,6 +871,19 @@ def test_what_stalls_is_given_up_and_what_is_slow_is_not(between, registry, imag
     assert "nothing moved for 0.2 s" in given_up["error"]
 
 
+def test_a_wish_to_stop_is_heard_at_once(between, registry, image, tmp_path, name):
+    (tmp_path / "blob").write_bytes(os.urandom(2 << 20))
+    digest = registry.put_blob(name, os.urandom(1000))
+    fetch = {"fetch": {"repository": f"{between(Rule('GET', 'blobs', stalls)).host}/{name}", "digest": digest, "size": 1000}}
+    slow = between(Rule("POST", "uploads", lambda handler: time.sleep(3)))
+    upload = {"upload": {"repository": f"{slow.host}/{name}", "file": str(tmp_path / "blob")}}
+    busy = between(Rule("HEAD", "blobs", says(429, b"", Retry_After="50"), times=9))
+    waiting = {"upload": {"repository": f"{busy.host}/{name}", "file": str(tmp_path / "blob")}}
+    for wish in (fetch, upload, waiting):
+        done = image(wish, cancel_after_ms=400)
+        assert done["error"] == "cancelled" and done["seconds"] < 1.5, done
+
+
 def test_content_that_is_not_what_its_digest_says_is_refused(between, registry, image, code, name, tmp_path):
     with running(Registry(tmp_path / "other")) as other:
         other.base()
@@ -937,7 +958,7 @@ def test_no_registry_is_told_soon(image, code):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         done = image(build(f"127.0.0.1:{unused.getsockname()[1]}/base:1", (code, "/a")))
-    assert "127.0.0.1" in done["error"] and "refused" in done["error"] and "check the address" in done["error"]
+    assert "fetching 127.0.0.1" in done["error"] and "refused" in done["error"] and "check the address" in done["error"]
     assert done["seconds"] < 2
 
 

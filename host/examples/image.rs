@@ -6,7 +6,9 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::Scope;
 use std::time::Duration;
 
 use fnpack::image::{
@@ -33,6 +35,7 @@ struct Wish {
     logins: BTreeMap<String, (String, String)>,
     #[serde(default = "idle")]
     idle_ms: u64,
+    cancel_after_ms: Option<u64>,
     #[serde(default = "attempts")]
     attempts: u32,
     #[serde(rename = "do")]
@@ -100,7 +103,7 @@ struct LayerWish {
 
 /// Remembers what happened, without the bytes in between.
 #[derive(Default)]
-struct Events(Mutex<Vec<String>>);
+struct Events(Mutex<Vec<String>>, AtomicBool);
 
 impl Progress for Events {
     fn report(&self, event: Event<'_>) {
@@ -121,13 +124,18 @@ impl Progress for Events {
             lines.push(line);
         }
     }
+
+    fn cancelled(&self) -> bool {
+        self.1.load(Ordering::Relaxed)
+    }
 }
 
 fn main() {
     let wish: Wish = serde_json::from_reader(std::io::stdin()).expect("a wish");
     let events = Events::default();
     let begin = std::time::Instant::now();
-    let mut answer = match run(wish, &events) {
+    let done = std::thread::scope(|scope| run(wish, &events, scope));
+    let mut answer = match done {
         Ok(done) => done,
         Err(error) => json!({ "error": error.to_string(), "debug": format!("{error:?}") }),
     };
@@ -137,7 +145,7 @@ fn main() {
     println!("{answer}");
 }
 
-fn run(wish: Wish, events: &Events) -> Result<Value, ImageError> {
+fn run<'s>(wish: Wish, events: &'s Events, scope: &'s Scope<'s, '_>) -> Result<Value, ImageError> {
     let store = Store::open(&wish.cache)?;
     let settings = RegistrySettings {
         insecure: wish.insecure,
@@ -155,7 +163,15 @@ fn run(wish: Wish, events: &Events) -> Result<Value, ImageError> {
     for (registry, (user, password)) in wish.logins {
         logins = logins.with(&registry, Login::Password { user, password: Secret::new(password) });
     }
-    let registries = Registries::new(settings, logins);
+    let registries = Arc::new(Registries::new(settings, logins));
+    if let Some(wait) = wish.cancel_after_ms {
+        let registries = Arc::clone(&registries);
+        scope.spawn(move || {
+            std::thread::sleep(Duration::from_millis(wait));
+            events.1.store(true, Ordering::Relaxed);
+            registries.stop();
+        });
+    }
     let repository = |text: &str| text.parse::<Repository>();
     let blob = |digest: &str, size| digest.parse::<Sha256>().expect("a digest").sized(size);
     Ok(match wish.action {

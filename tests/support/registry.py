@@ -45,7 +45,14 @@ class Registry:
     """A real registry on a loopback port, with its storage in a folder."""
 
     def __init__(self, folder: Path, login: bool = False, certificate: tuple[Path, Path] | None = None):
-        folder.mkdir(parents=True)
+        # Another process may take a port that was just free.
+        for attempt in range(3):
+            if self.start(folder, login, certificate):
+                return
+        raise AssertionError((folder / "log").read_text())
+
+    def start(self, folder: Path, login: bool, certificate: tuple[Path, Path] | None) -> bool:
+        folder.mkdir(parents=True, exist_ok=True)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -67,13 +74,14 @@ class Registry:
         command = [shutil.which("docker-registry") or "/usr/bin/docker-registry", "serve", folder / "config.yml"]
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env={"PATH": os.environ["PATH"]})
         deadline = time.monotonic() + 20
-        while True:
+        while self.process.poll() is None and time.monotonic() < deadline:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
+                return True
             except OSError:
-                assert time.monotonic() < deadline and self.process.poll() is None, (folder / "log").read_text()
                 time.sleep(0.02)
+        self.stop()
+        return False
 
     def stop(self):
         self.process.kill()

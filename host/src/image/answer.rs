@@ -61,17 +61,12 @@ impl Answer {
     /// Where to go on, taken relative to what was asked.
     pub fn location(&self, asked: &Url) -> Result<Url, ImageError> {
         let text = self.header("location").ok_or_else(|| self.malformed("it has no Location"))?;
-        asked.join(text).map_err(|error| self.malformed(&format!("its Location: {error}")))
+        next_of(asked, text).map_err(|error| self.malformed(&format!("its Location: {error}")))
     }
 
     /// How long to wait before the next request.
     pub fn retry_after(&self) -> Option<Duration> {
-        let text = self.header("retry-after")?.trim();
-        if let Ok(seconds) = text.parse() {
-            return Some(Duration::from_secs(seconds));
-        }
-        let at = httpdate::parse_http_date(text).ok()?;
-        Some(at.duration_since(SystemTime::now()).unwrap_or_default())
+        wait_of(self.header("retry-after")?, SystemTime::now())
     }
 
     /// The whole body, if it is no longer than `limit`.
@@ -82,7 +77,7 @@ impl Answer {
         reader
             .take(limit as u64 + 1)
             .read_to_end(&mut bytes)
-            .map_err(|error| ImageError::Connection { registry: what.clone(), reason: error.to_string() })?;
+            .map_err(|error| ImageError::Connection { what: what.clone(), reason: error.to_string() })?;
         if bytes.len() > limit {
             return Err(ImageError::Malformed { what, reason: format!("it is longer than {limit} bytes") });
         }
@@ -99,6 +94,25 @@ impl Answer {
     pub fn malformed(&self, reason: &str) -> ImageError {
         ImageError::Malformed { what: self.what.clone(), reason: reason.to_owned() }
     }
+}
+
+/// Where a `Location` leads. A registry behind a proxy that takes HTTPS off does not know of it.
+fn next_of(asked: &Url, location: &str) -> Result<Url, url::ParseError> {
+    let mut next = asked.join(location)?;
+    if asked.scheme() == "https" && next.scheme() == "http" && next.host() == asked.host() {
+        let _ = next.set_scheme("https").and_then(|()| next.set_port(asked.port()));
+    }
+    Ok(next)
+}
+
+/// The wait of a `Retry-After`: seconds, or a date.
+fn wait_of(text: &str, now: SystemTime) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = httpdate::parse_http_date(text).ok()?;
+    Some(at.duration_since(now).unwrap_or_default())
 }
 
 /// The `errors` of the specification, `details` of a token service, or plain text.
@@ -128,6 +142,34 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_location_does_not_lead_from_https_to_plain_http_of_the_same_host() {
+        let asked = Url::parse("https://a.example:444/v2/x/blobs/uploads/").unwrap();
+        for (location, expected) in [
+            ("/v2/x/blobs/uploads/1?s=t", "https://a.example:444/v2/x/blobs/uploads/1?s=t"),
+            ("http://a.example/v2/1", "https://a.example:444/v2/1"),
+            ("https://a.example/v2/1", "https://a.example/v2/1"),
+            ("http://b.example/v2/1", "http://b.example/v2/1"),
+        ] {
+            assert_eq!(next_of(&asked, location).unwrap().as_str(), expected, "{location}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_in_seconds_or_until_a_date() {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        for (text, seconds) in [
+            ("3", Some(3)),
+            (" 0 ", Some(0)),
+            ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            assert_eq!(wait_of(text, now), seconds.map(Duration::from_secs), "{text}");
+        }
+    }
 
     #[test]
     fn the_registrys_words_are_found_in_any_form() {

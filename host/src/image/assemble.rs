@@ -53,6 +53,10 @@ pub fn assemble(base: &Base, layers: &[(Layer, &str)], changes: &ConfigChanges) 
         let reason = format!("with {count} layers no engine runs it; {MOST_LAYERS} is the most");
         return Err(ImageError::Unsupported { image: base.reference.to_string(), reason });
     }
+    let unusable = |name: &String| name.is_empty() || name.contains(['=', '\0']);
+    if let Some((name, _)) = changes.environment.iter().find(|(name, _)| unusable(name)) {
+        return Err(ImageError::Environment(name.clone()));
+    }
     let added: Vec<(Sha256, &str)> = layers.iter().map(|(layer, told)| (layer.diff_id, *told)).collect();
     let config = configuration(&base.config, changes, &added);
     let family = base.family;

@@ -66,7 +66,7 @@ impl<'r> BlobReader<'r> {
     }
 
     fn broken(&self, error: io::Error) -> ImageError {
-        self.registries.http.broken(self.repository.registry(), error)
+        self.registries.http.broken(&self.what(), error)
     }
 
     fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize, ImageError> {
@@ -146,7 +146,7 @@ impl Registries {
             match reader.read(&mut buffer) {
                 Ok(0) => return Ok(()),
                 Ok(read) => write(&buffer[..read])?,
-                Err(error) => return Err(self.http.broken(repository.registry(), error)),
+                Err(error) => return Err(self.http.broken(&format!("fetching from {repository}"), error)),
             }
         }
     }

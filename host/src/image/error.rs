@@ -12,21 +12,21 @@ pub enum ImageError {
     #[error(transparent)]
     Reference(#[from] ReferenceError),
     /// The connection could not be made, or broke.
-    #[error("{registry}: {reason}; check the address, the network and HTTPS_PROXY")]
+    #[error("{what}: {reason}; check the address, the network and HTTPS_PROXY")]
     Connection {
-        /// Which registry.
-        registry: String,
+        /// What was to be done.
+        what: String,
         /// What happened.
         reason: String,
     },
     /// The registry's certificate is not trusted.
     #[error(
-        "{registry}: its certificate is not trusted: {reason}; \
+        "{what}: its certificate is not trusted: {reason}; \
          give the bundle of its authority as the CA bundle or in SSL_CERT_FILE"
     )]
     Certificate {
-        /// Which registry.
-        registry: String,
+        /// What was to be done.
+        what: String,
         /// Why.
         reason: String,
     },
@@ -39,19 +39,21 @@ pub enum ImageError {
         reason: String,
     },
     /// Plain HTTP answered where HTTPS was spoken.
-    #[error("{registry} speaks no HTTPS; when it is to be reached by plain HTTP, list it as insecure")]
+    #[error(
+        "{what}: the registry speaks no HTTPS; when it is to be reached by plain HTTP, list it as insecure"
+    )]
     SpeaksPlainHttp {
-        /// Which registry.
-        registry: String,
+        /// What was to be done.
+        what: String,
     },
     /// HTTPS was expected where plain HTTP was spoken.
     #[error(
-        "{registry}: it wants HTTPS, and was asked by plain HTTP; do not list it as insecure, and give \
+        "{what}: it wants HTTPS, and was asked by plain HTTP; do not list it as insecure, and give \
          one on a loopback address by its `https://` address"
     )]
     SpeaksHttps {
-        /// Which registry.
-        registry: String,
+        /// What was to be done.
+        what: String,
     },
     /// The registry wants to know who asks, or does not take the login.
     #[error("{what}: {registry} {}{}; {}",
@@ -186,6 +188,9 @@ pub enum ImageError {
         /// Why.
         reason: String,
     },
+    /// A variable cannot be set in an image.
+    #[error("`{0}` is no name of an environment variable: it is empty, or holds `=` or a NUL byte")]
+    Environment(String),
     /// A credential helper of Docker failed.
     #[error("the credential helper {program} failed: {reason}")]
     Helper {

@@ -41,7 +41,7 @@ impl Http {
     }
 
     /// Sends a request; any status is an answer.
-    pub fn send(&self, registry: &str, outgoing: Outgoing<'_>) -> Result<Response<Body>, ImageError> {
+    pub fn send(&self, what: &str, outgoing: Outgoing<'_>) -> Result<Response<Body>, ImageError> {
         let agent = match outgoing.url.scheme() {
             "https" => self.secure(is_loopback(outgoing.url))?,
             _ => self.plain.clone(),
@@ -70,7 +70,7 @@ impl Http {
                 request.body(()).map_err(ureq::Error::from).and_then(|request| agent.run(request))
             }
         };
-        answer.map_err(|error| self.explain(registry, error))
+        answer.map_err(|error| self.explain(what, error))
     }
 
     /// Ends what is under way on other threads; nothing can be sent afterwards.
@@ -83,8 +83,8 @@ impl Http {
     }
 
     /// What a failure while a body is read means.
-    pub fn broken(&self, registry: &str, error: io::Error) -> ImageError {
-        ImageError::from_io(error, |error| self.explain(registry, ureq::Error::from(error)))
+    pub fn broken(&self, what: &str, error: io::Error) -> ImageError {
+        ImageError::from_io(error, |error| self.explain(what, ureq::Error::from(error)))
     }
 
     fn secure(&self, loopback: bool) -> Result<Agent, ImageError> {
@@ -100,8 +100,8 @@ impl Http {
         Ok(if loopback { agents.1.clone() } else { agents.0.clone() })
     }
 
-    fn explain(&self, registry: &str, error: ureq::Error) -> ImageError {
-        let registry = registry.to_owned();
+    fn explain(&self, what: &str, error: ureq::Error) -> ImageError {
+        let what = what.to_owned();
         let seconds = |wait: std::time::Duration| wait.as_secs_f32();
         let text = match error {
             ureq::Error::Io(error) => match error.get_ref() {
@@ -121,12 +121,12 @@ impl Http {
         };
         let holds = |words: &[&str]| words.iter().any(|word| text.contains(word));
         if holds(&["InvalidContentType", "corrupt message"]) {
-            return ImageError::SpeaksPlainHttp { registry };
+            return ImageError::SpeaksPlainHttp { what };
         }
         if holds(&["invalid peer certificate", "UnknownIssuer", "certificate"]) {
-            return ImageError::Certificate { registry, reason: text };
+            return ImageError::Certificate { what, reason: text };
         }
-        ImageError::Connection { registry, reason: text }
+        ImageError::Connection { what, reason: text }
     }
 }
 

@@ -1,3 +1,5 @@
+//! The documents that an image is named by: manifests, and indexes of them.
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -1,10 +1,12 @@
+//! Manifests and tags in a registry.
+
 use serde::Deserialize;
 
 use super::answer::Answer;
 use super::media::accepted;
 use super::registries::{Access, Call, Part, refusal};
 use super::retry::Attempts;
-use super::{Content, ImageError, Progress, Reference, Registries, Repository, Sha256};
+use super::{Content, ImageError, Progress, Quiet, Reference, Registries, Repository, Sha256};
 use crate::tree::Digest;
 
 /// Longest manifest or index, by the specification.
@@ -119,7 +121,8 @@ impl Registries {
         let name = reference.tag().map_or_else(|| reference.wanted(), str::to_owned);
         let url = self.url(reference.repository(), &format!("manifests/{name}"))?;
         let blob = Digest::of(bytes);
-        let body = Part { blob: &blob, content: Content::Memory(bytes), from: 0, progress };
+        // It is no blob of which anybody wants to hear.
+        let body = Part { blob: &blob, content: Content::Memory(bytes), from: 0, progress: &Quiet };
         let call = Call {
             access: Access::push(reference.repository()),
             what: format!("pushing {reference}"),

@@ -50,7 +50,7 @@ impl Progress for Together<'_> {
     }
 
     fn cancelled(&self) -> bool {
-        self.failed.load(Ordering::Relaxed) || self.inner.cancelled()
+        self.failed.load(Ordering::Acquire) || self.inner.cancelled()
     }
 }
 
@@ -131,8 +131,9 @@ impl Registries {
                 match upload.run() {
                     Ok(arrival) => done.lock().expect("no panic while held").push((blob, arrival)),
                     Err(error) => {
-                        together.failed.store(true, Ordering::Relaxed);
+                        // Before the others hear of it, whose own errors then come later.
                         first_error.lock().expect("no panic while held").get_or_insert(error);
+                        together.failed.store(true, Ordering::Release);
                         return;
                     }
                 }

@@ -149,7 +149,7 @@ impl Registries {
             let mut headers = call.headers.clone();
             let header = authorization.as_ref().and_then(|found| found.header.as_ref());
             headers.extend(header.map(|header| ("authorization", header.reveal().to_owned())));
-            let response = self.send(registry, call, &headers)?;
+            let response = self.send(call, &headers)?;
             let mut answer = Answer { response, what: call.what.clone() };
             if answer.status() != 401 {
                 return Ok(answer);
@@ -173,15 +173,14 @@ impl Registries {
 
     fn send(
         &self,
-        registry: &str,
         call: &Call<'_>,
         headers: &[(&'static str, String)],
     ) -> Result<ureq::http::Response<ureq::Body>, ImageError> {
         let outgoing = |body| Outgoing { method: call.method, url: call.url, headers, body };
-        let Some(part) = &call.body else { return self.http.send(registry, outgoing(None)) };
+        let Some(part) = &call.body else { return self.http.send(&call.what, outgoing(None)) };
         let mut reader = super::upload::Sent::new(part)?;
         let length = part.blob.size() - part.from;
-        self.http.send(registry, outgoing(Some(Payload { reader: &mut reader, length })))
+        self.http.send(&call.what, outgoing(Some(Payload { reader: &mut reader, length })))
     }
 
     fn entrance(&self, registry: &str) -> Arc<Mutex<Entrance>> {
@@ -203,7 +202,7 @@ pub fn refusal(answer: &mut Answer) -> ImageError {
         404 => ImageError::Missing { what, words },
         429 => ImageError::TooMany { what, words, after },
         408 | 500.. => ImageError::Unavailable { what, status, words, after },
-        400 if words.contains("HTTPS server") => ImageError::SpeaksHttps { registry: what },
+        400 if words.contains("HTTPS server") => ImageError::SpeaksHttps { what },
         _ => ImageError::Refused { what, status, words },
     }
 }

@@ -85,7 +85,7 @@ mod tests {
             tried
         };
         assert_eq!(count(|| unavailable(None)), 3);
-        assert_eq!(count(|| ImageError::Connection { registry: "x".into(), reason: "y".into() }), 3);
+        assert_eq!(count(|| ImageError::Connection { what: "x".into(), reason: "y".into() }), 3);
         assert_eq!(count(|| ImageError::Forbidden { what: "x".into(), words: "y".into() }), 1);
         assert_eq!(count(|| unavailable(Some(Duration::from_secs(1)))), 1, "asks for too much patience");
     }

@@ -179,6 +179,6 @@ impl Source<'_> {
 
     fn ask(&self, outgoing: Outgoing<'_>) -> Result<Answer, ImageError> {
         let what = format!("the token service of {}", self.registry);
-        Ok(Answer { response: self.http.send(self.registry, outgoing)?, what })
+        Ok(Answer { response: self.http.send(&what, outgoing)?, what })
     }
 }

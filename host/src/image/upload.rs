@@ -34,6 +34,9 @@ impl Read for Sent<'_> {
         }
         let read = self.reader.read(buffer)?;
         self.position += read as u64;
+        if read == 0 && !buffer.is_empty() && self.position < self.part.blob.size() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         self.part.progress.report(Event::Sent { blob: self.part.blob, bytes: self.position });
         Ok(read)
     }
@@ -147,7 +150,9 @@ impl Upload<'_> {
             }
         }
         let what = format!("uploading {} to {}", Sha256::from(*self.blob), self.to);
-        let access = Access { from: self.mount, ..Access::push(self.to) };
+        // Only what begins an upload reads another repository.
+        let from = self.mount.filter(|_| method == "POST");
+        let access = Access { from, ..Access::push(self.to) };
         self.registries.call(&Call { access, what, method, url, headers, body })
     }
 
