@@ -4,6 +4,7 @@ The registry is Debian's docker-registry; `crane` judges what was pushed and wri
 proxy before it that misbehaves as it is told, and that asks for tokens as large registries do.
 """
 
+import base64
 import datetime
 import http.client
 import io

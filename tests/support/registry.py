@@ -53,6 +53,7 @@ class Registry:
 
     def start(self, folder: Path, login: bool, certificate: tuple[Path, Path] | None) -> bool:
         folder.mkdir(parents=True, exist_ok=True)
+        self.storage = folder / "storage"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -61,7 +62,7 @@ class Registry:
         config = {
             "version": 0.1,
             "log": {"level": "error", "accesslog": {"disabled": True}},
-            "storage": {"filesystem": {"rootdirectory": str(folder / "storage")}, "delete": {"enabled": True}},
+            "storage": {"filesystem": {"rootdirectory": str(self.storage)}, "delete": {"enabled": True}},
             "http": {"addr": self.host},
         }
         if certificate:

@@ -1,0 +1,229 @@
+"""Function images that fnpack makes itself, in a real registry, a folder or an archive: no engine takes part.
+
+Bases are small images put into the registry by hand; `crane` judges what was pushed.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import zipfile
+
+import pytest
+
+from conftest import lacking
+from support.places import BENCHMARKS, TOOLS
+from support.registry import Registry
+from support.suite import Suite
+
+CRANE = TOOLS / "crane/crane"
+NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere.sock"}
+TAG = "function.aws.010.hello.python-3.11-x64-"
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    if not (shutil.which("docker-registry") and CRANE.exists()):
+        lacking("docker-registry or crane is missing: run tests/setup.sh")
+    registry = Registry(tmp_path_factory.mktemp("registry") / "one")
+    try:
+        entries = [registry.base("base", name, "oci", name) for name in ("amd64", "arm64")]
+        registry.index("base", "1", entries, "oci")
+        yield registry
+    finally:
+        registry.stop()
+
+
+@pytest.fixture
+def repository(registry, request) -> str:
+    """A repository of the test's own."""
+    return f"{registry.host}/test/{abs(hash(request.node.name))}"
+
+
+@pytest.fixture
+def images(suite, registry, repository):
+    """A suite with one benchmark, its images' base and repository."""
+    base = f"{registry.host}/base:1"
+    keys = [f"{runtime}-{architecture}" for runtime in ("python-3.11", "nodejs-20") for architecture in ("x64", "arm64")]
+    lines = []
+    for platform in ("aws", "gcp", "openwhisk"):
+        lines += [f"[platform.{platform}]", f'repository = "{repository}"', f"[platform.{platform}.base-images]"]
+        lines += [f'"{key}" = "{base}"' for key in keys]
+    suite.settings("\n".join([*lines, ""]))
+    suite.benchmark(files={"python/requirements.txt": "six==1.16.0\n"})
+    return suite
+
+
+def build(fnpack, suite, *args, env=None, **run):
+    return fnpack.python(suite, "--deployment", "container", *args, env=NO_ENGINE | (env or {}), **run)
+
+
+def crane(*args) -> str:
+    done = subprocess.run([CRANE, *map(str, args)], capture_output=True, text=True, timeout=60,
+                          env={"PATH": os.environ["PATH"], "HOME": "/nowhere"})
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def blobs(registry) -> set[str]:
+    """All blobs of the registry."""
+    folder = registry.storage / "docker/registry/v2/blobs/sha256"
+    return {path.parent.name for path in folder.glob("*/*/data")}
+
+
+def test_an_image_is_pushed_and_found_there(fnpack, images, registry, repository):
+    run = build(fnpack, images, "--push").status_is("built")
+    image = run.target["image"]
+    assert run.target["archive"] is None
+    assert image["name"].startswith(f"{repository}:{TAG}")
+    assert crane("digest", image["name"]) == image["digest"]
+    crane("validate", "--remote", image["name"])
+    again = build(fnpack, images, "--push").status_is("cached")
+    assert again.target["image"] == image
+
+
+def test_an_image_holds_the_dependencies_below_the_code(fnpack, images, registry, repository, tmp_path):
+    image = build(fnpack, images, "--push").target["image"]
+    config = json.loads(crane("config", image["name"]))
+    assert config["config"]["Cmd"] == ["handler.handler"] and config["config"]["WorkingDir"] == "/var/task"
+    assert len(config["rootfs"]["diff_ids"]) == 3
+    crane("export", image["name"], tmp_path / "files.tar")
+    with tarfile.open(tmp_path / "files.tar") as files:
+        names = set(files.getnames())
+    assert {"var/task/handler.py", "var/task/function/function.py",
+            "var/task/.python_packages/lib/site-packages/six.py"} <= names
+
+
+def test_an_edit_sends_the_code_alone(fnpack, images, registry):
+    build(fnpack, images, "--push")
+    before = blobs(registry)
+    function = images.root / "010.hello/python/function.py"
+    function.write_text(function.read_text() + "# edited\n")
+    build(fnpack, images, "--push", "--overwrite").status_is("built")
+    # The layer of the code, the configuration and the manifest.
+    assert len(blobs(registry) - before) == 3
+
+
+def test_equal_inputs_give_an_equal_image_from_cold(fnpack, images):
+    digests = {build(one, images, "--image-format", "oci").target["image"]["digest"]
+               for one in (fnpack, fnpack.elsewhere("other"))}
+    assert len(digests) == 1
+
+
+def test_the_image_is_the_same_wherever_it_goes(fnpack, images):
+    runs = [build(fnpack, images, *place) for place in (["--push"], ["--image-format", "oci"], ["--image-format", "docker-archive"])]
+    assert len({run.target["image"]["digest"] for run in runs}) == 1
+    folder = fnpack.out / "aws/010.hello/python-3.11-x64"
+    crane("validate", "--tarball", folder / "image.tar")
+    index = json.loads((folder / "image/index.json").read_text())
+    assert index["manifests"][0]["digest"] == runs[0].target["image"]["digest"]
+
+
+def test_an_image_that_is_gone_is_brought_there_again_without_installing(fnpack, images, registry, repository):
+    first = build(fnpack, images, "--push").target["image"]
+    path = repository.split("/", 1)[1]
+    answer, _ = registry.call("DELETE", f"/v2/{path}/manifests/{first['digest']}")
+    assert answer.status == 202
+    run = build(fnpack, images, "--push").status_is("built").says("push image")
+    assert run.target["image"] == first and "install (" not in run.stderr
+    assert run.target["reasons"] == ["the image is not in its place"]
+
+
+def test_a_layout_that_lost_a_layer_is_written_again(fnpack, images):
+    build(fnpack, images, "--image-format", "oci")
+    folder = fnpack.out / "aws/010.hello/python-3.11-x64/image/blobs/sha256"
+    largest = max(folder.iterdir(), key=lambda path: path.stat().st_size)
+    largest.unlink()
+    build(fnpack, images, "--image-format", "oci").status_is("built")
+    assert largest.exists()
+    build(fnpack, images, "--image-format", "oci").status_is("cached")
+
+
+def test_the_tag_of_another_image_is_taken_only_when_asked(fnpack, images, registry):
+    first = build(fnpack, images, "--push").target["image"]
+    function = images.root / "010.hello/python/function.py"
+    function.write_text(function.read_text() + "# edited\n")
+    build(fnpack, images, "--push", status=1).status_is("failed").says("--overwrite", first["digest"])
+    assert crane("digest", first["name"]) == first["digest"]
+    second = build(fnpack, images, "--push", "--overwrite").target["image"]
+    assert second["name"] == first["name"] and second["digest"] != first["digest"]
+
+
+def test_tags_by_contents_never_meet(fnpack, images):
+    settings = (images.root / "fnpack.toml").read_text()
+    images.settings(settings + "[registry]\ncontent-tags = true\n")
+    first = build(fnpack, images, "--push").target["image"]
+    function = images.root / "010.hello/python/function.py"
+    function.write_text(function.read_text() + "# edited\n")
+    second = build(fnpack, images, "--push").target["image"]
+    assert first["name"] != second["name"]
+    assert crane("digest", first["name"]) == first["digest"]
+
+
+def test_arm64_takes_the_base_for_it(fnpack, images):
+    image = build(fnpack, images, "--push", "--architecture", "arm64").target["image"]
+    config = json.loads(crane("config", image["name"]))
+    assert config["architecture"] == "arm64" and "-arm64-" in image["name"]
+
+
+@pytest.mark.parametrize("language, version, names", [
+    ("python", "3.11", ["__main__.py"]),
+    ("nodejs", "20", ["index.js", "package.json"]),
+])
+def test_openwhisk_gets_an_image_and_a_zip_of_the_main_handler(language, version, names, fnpack, images):
+    run = fnpack.build(images, "--platform", "openwhisk", "--language", language, "--language-version", version,
+                       "--deployment", "container", "--image-format", "oci", env=NO_ENGINE)
+    assert run.archive.name == "010.hello-container.zip"
+    with zipfile.ZipFile(run.archive) as archive:
+        assert sorted(archive.namelist()) == names
+    assert run.target["image"]["digest"].startswith("sha256:")
+    fnpack.build(images, "--platform", "openwhisk", "--language", language, "--language-version", version,
+                 "--deployment", "container", "--image-format", "oci", env=NO_ENGINE).status_is("cached")
+
+
+class TestWrong:
+    def test_there_is_nowhere_to_push_to(self, fnpack, images):
+        images.settings("")
+        build(fnpack, images, "--push", status=1).says("no repository", "--registry", "repository")
+
+    def test_the_registry_does_not_answer(self, fnpack, images):
+        build(fnpack, images, "--push", "--registry", "127.0.0.1:1/functions", status=1).says("127.0.0.1:1")
+
+    def test_the_base_is_not_there(self, fnpack, images, registry):
+        settings = (images.root / "fnpack.toml").read_text()
+        images.settings(settings.replace("/base:1", "/base:gone"))
+        build(fnpack, images, "--push", status=1).says("base:gone", "base-images", "not there")
+
+    def test_the_base_is_for_another_processor(self, fnpack, images, registry):
+        settings = (images.root / "fnpack.toml").read_text()
+        images.settings(settings.replace("/base:1", "/base:arm64"))
+        build(fnpack, images, "--push", status=1).says("arm64", "amd64")
+
+    def test_a_name_is_none_of_a_tag(self, fnpack, images, registry, repository):
+        (images.root / "010.hello").rename(images.root / ("010." + "x" * 130))
+        build(fnpack, images, "--push", status=1).says("tag", "128")
+        assert "tags" not in registry.call("GET", f"/v2/{repository.split('/', 1)[1]}/tags/list")[1].decode()
+
+    def test_an_engine_is_asked_for_and_there_is_none(self, fnpack, images):
+        build(fnpack, images, "--image-builder", "engine", status=1).says("Docker engine")
+
+    def test_azure_has_no_containers(self, fnpack, images):
+        run = fnpack.build(images, "010.hello", "--platform", "azure", "--language", "python", "--deployment", "container", status=2)
+        run.says("azure", "container", "package")
+
+
+def test_a_dry_run_pushes_nothing(fnpack, images, registry):
+    before = blobs(registry)
+    build(fnpack, images, "--push", "--dry-run")
+    assert blobs(registry) == before
+
+
+def test_the_projects_own_benchmarks_become_images(fnpack, registry, repository, tmp_path):
+    suite = Suite(BENCHMARKS).copy(tmp_path / "suite")
+    base = f'"python-3.11-x64" = "{registry.host}/base:1"'
+    suite.settings(f"[platform.gcp.base-images]\n{base}\n")
+    image = build(fnpack, suite, "110.dynamic-html", "--platform", "gcp", "--push", "--registry", repository).target["image"]
+    config = json.loads(crane("config", image["name"]))["config"]
+    assert "functions_framework" in config["Entrypoint"]
+    assert "PYTHONPATH=/workspace/.python_packages/lib/site-packages" in config["Env"]

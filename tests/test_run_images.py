@@ -1,0 +1,182 @@
+"""Function images that an engine built or pulled, run by it, and asked as their platforms ask.
+
+The bases are stand-ins for the platforms' own, from Debian packages: each has the language, and for Lambda the
+real runtime interface client of the language. OpenWhisk's action server is a stand-in as well.
+"""
+
+import base64
+import io
+import json
+import shutil
+import socket
+import subprocess
+import tarfile
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+import pytest
+
+from conftest import lacking
+from support import docker
+from support.places import BENCHMARKS, PROJECT, TOOLS
+from support.registry import Registry
+from support.runtime_api import LambdaFunction
+from support.suite import Suite
+
+pytestmark = pytest.mark.docker
+
+PYTHON_CLIENT = TOOLS / "runtime-python/lib/python3.11/site-packages"
+# What Lambda sets in a container, handed on from the environment of the client.
+LAMBDA = ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+          "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_REGION"]
+# By platform and runtime: image, Dockerfile after FROM, folders that it copies.
+BASES = {
+    ("aws", "python-3.11-x64"): (docker.PYTHON_IMAGE, [
+        "COPY client /opt/client", "ENV PYTHONPATH=/opt/client", 'ENTRYPOINT ["python3", "-m", "awslambdaric"]'], PYTHON_CLIENT),
+    ("aws", "nodejs-20-x64"): (docker.NODEJS_IMAGE, [
+        "COPY client /opt/client", 'ENTRYPOINT ["node", "/opt/client/aws-lambda-ric/bin/index.mjs"]'], TOOLS / "runtime-nodejs/node_modules"),
+    ("aws", "java-17-x64"): (docker.JAVA_IMAGE, [
+        "COPY client /opt/client",
+        'ENTRYPOINT ["java", "-cp", "/opt/client/*:/var/task/lib/*", "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"]',
+    ], TOOLS / "runtime-java/lambda"),
+    ("aws", "cpp-all-x64"): (docker.PYTHON_IMAGE, [], None),
+    ("gcp", "python-3.11-x64"): (docker.PYTHON_IMAGE, [], None),
+    ("gcp", "nodejs-20-x64"): (docker.NODEJS_IMAGE, [], None),
+    ("gcp", "java-17-x64"): (docker.JAVA_IMAGE, [], None),
+    ("openwhisk", "python-3.11-x64"): (docker.PYTHON_IMAGE, [
+        "COPY client /opt/server", 'ENTRYPOINT ["python3", "/opt/server/server.py"]'], PROJECT / "tests/images/openwhisk-python"),
+}
+
+
+def base(platform: str, runtime: str, registry: Registry) -> str:
+    """The stand-in for a platform's base, in the engine and in the registry."""
+    image, instructions, client = BASES[platform, runtime]
+    name = f"{registry.host}/base/{platform}:{runtime}"
+    context = io.BytesIO()
+    with tarfile.open(fileobj=context, mode="w") as tar:
+        text = "\n".join([f"FROM {image}", *instructions, ""]).encode()
+        info = tarfile.TarInfo("Dockerfile")
+        info.size = len(text)
+        tar.addfile(info, io.BytesIO(text))
+        if client:
+            tar.add(client, "client")
+    done = subprocess.run(["docker", "build", "--tag", name, "-"], input=context.getvalue(), capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    docker.docker("push", "--quiet", name)
+    return name
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    if not shutil.which("docker-registry"):
+        lacking("docker-registry is missing: run tests/setup.sh")
+    registry = Registry(tmp_path_factory.mktemp("registry") / "one")
+    try:
+        yield registry
+    finally:
+        registry.stop()
+        for name in docker.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split():
+            if name.startswith(registry.host):
+                docker.docker("rmi", "--force", name, check=False)
+
+
+class Container:
+    """A function's container with the machine's network."""
+
+    def __init__(self, image: str, *args: str):
+        self.name = f"fnpack-test-{uuid.uuid4().hex[:12]}"
+        self.command = ["docker", "run", "--rm", "--network", "host", "--name", self.name, *args, image]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        docker.docker("rm", "--force", self.name, check=False)
+
+
+def image(fnpack, registry, tmp_path, platform: str, runtime: str, builder: str, benchmark: str, *more) -> dict:
+    """The JSON line of a function's image, which the engine has then."""
+    suite = Suite(BENCHMARKS).copy(tmp_path / "suite")
+    lines = [f"[platform.{platform}]", f'repository = "{registry.host}/functions"',
+             f"[platform.{platform}.base-images]", f'"{runtime}" = "{base(platform, runtime, registry)}"',
+             f"[platform.{platform}.build-images]", f'"cpp-all-x64" = "{docker.CPP_IMAGE}"', "[docker]"]
+    bundle = docker.certificates()
+    suite.settings("\n".join([*lines, *([f'ca-bundle = "{bundle}"'] if bundle else []), ""]))
+    language, version, _ = runtime.split("-")
+    place = ["--image-builder", "engine"] if builder == "engine" else ["--push", "--image-builder", "direct"]
+    run = fnpack.build(suite, benchmark, "--platform", platform, "--language", language, "--language-version", version,
+                       "--deployment", "container", *place, *more, timeout=300)
+    target = run.status_is("built").target
+    if builder == "direct":
+        docker.docker("pull", "--quiet", target["image"]["name"])
+    return target
+
+
+def test_lambda_answers_in_every_language(fnpack, registry, tmp_path, aws_case):
+    runtime, builder = aws_case
+    executor = ["--executor", "docker"] if runtime.startswith("cpp") else []
+    target = image(fnpack, registry, tmp_path, "aws", runtime, builder, "010.sleep", *executor)
+    assert target["archive"] is None
+    with Container(target["image"]["name"], *(word for name in LAMBDA for word in ("--env", name))) as container:
+        with LambdaFunction(tmp_path / "suite", container.command, {"PATH": "/usr/local/bin:/usr/bin:/bin"}) as function:
+            answers = [function.invoke({"sleep": 0}) for _ in range(2)]
+    bodies = [json.loads(answer["body"]) if isinstance(answer["body"], str) else answer["body"] for answer in answers]
+    assert [body["is_cold"] for body in bodies] == [True, False]
+    assert bodies[0]["result"]["result"] == bodies[1]["result"]["result"]
+
+
+@pytest.fixture(params=[
+    ("python-3.11-x64", "engine"), ("python-3.11-x64", "direct"), ("nodejs-20-x64", "engine"), ("nodejs-20-x64", "direct"),
+    ("java-17-x64", "direct"), ("cpp-all-x64", "direct"),
+], ids="-".join)
+def aws_case(request):
+    return request.param
+
+
+@pytest.mark.parametrize("runtime, builder", [
+    ("python-3.11-x64", "engine"), ("python-3.11-x64", "direct"), ("nodejs-20-x64", "direct"), ("java-17-x64", "direct"),
+])
+def test_cloud_run_answers_over_http(runtime, builder, fnpack, registry, tmp_path):
+    target = image(fnpack, registry, tmp_path, "gcp", runtime, builder, "110.dynamic-html")
+    port = free_port()
+    with Container(target["image"]["name"], "--env", f"PORT={port}") as container:
+        subprocess.Popen(container.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        answer = post(port, "/", {"username": "Ada", "random_len": 3})
+    assert "Ada" in json.dumps(answer["result"]) and answer["is_cold"] is True
+
+
+@pytest.mark.parametrize("builder", ["engine", "direct"])
+def test_openwhisk_runs_the_zip_in_the_image(builder, fnpack, registry, tmp_path):
+    target = image(fnpack, registry, tmp_path, "openwhisk", "python-3.11-x64", builder, "110.dynamic-html")
+    with open(target["archive"]["path"], "rb") as archive:
+        code = base64.b64encode(archive.read()).decode()
+    port = free_port()
+    with Container(target["image"]["name"], "--env", f"PORT={port}") as container:
+        subprocess.Popen(container.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        value = {"name": "tested", "main": "main", "binary": True, "code": code}
+        assert post(port, "/init", {"value": value}) == {"ok": True}
+        answer = post(port, "/run", {"value": {"username": "Ada", "random_len": 3}, "activation_id": "a1"})
+    assert "Ada" in json.dumps(answer["result"]) and answer["request_id"] == "a1"
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def post(port: int, path: str, body: object, timeout: float = 60) -> dict:
+    """The answer of a server that may still be starting."""
+    deadline = time.monotonic() + timeout
+    while True:
+        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{error.code}: {error.read().decode(errors='replace')}") from None
+        except (urllib.error.URLError, ConnectionError):
+            assert time.monotonic() < deadline, "no answer"
+            time.sleep(0.2)
