@@ -4,7 +4,9 @@ import gzip
 import hashlib
 import io
 import lzma
+import shutil
 import signal
+import ssl
 import stat
 import subprocess
 import tarfile
@@ -14,6 +16,7 @@ import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from conftest import lacking
 
 from support import zips
 
@@ -411,3 +414,56 @@ def test_what_is_no_archive_is_said(contents, build, website):
 
 def test_an_unknown_key_beside_is_a_warning_still(build, website):
     build([website.put("/x", b"1")], config={"downlods": []}).says("unknown key `downlods`", "downloads")
+
+
+# --- networks
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate of nobody that machines trust, with its key."""
+    if not shutil.which("openssl"):
+        lacking("openssl is not installed")
+    folder = tmp_path_factory.mktemp("certificate")
+    subprocess.run([
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem",
+    ], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def test_certificates_are_those_of_the_machine_and_of_a_bundle(build, website, suite, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    website.socket = context.wrap_socket(website.socket, server_side=True)
+    download = website.put("/x", DATA) | {"url": f"https://localhost:{website.server_port}/x"}
+    build([download], status=1).says("certificate is not trusted", "ca-bundle")
+    trusted = {"SSL_CERT_FILE": str(certificate / "cert.pem")}
+    build([download], env=trusted).status_is("built")
+    shutil.copy(certificate / "cert.pem", suite.root / "ours.pem")
+    suite.settings('[downloads]\nca-bundle = "ours.pem"\n')
+    other = website.put("/y", DATA[1:]) | {"url": f"https://localhost:{website.server_port}/y"}
+    build([other]).status_is("built")
+
+
+def test_a_proxy_of_the_environment_is_used_and_its_login_is_not_printed(build, website):
+    asked = []
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_CONNECT(self):
+            asked.append((self.path, self.headers.get("proxy-authorization")))
+            self.send_error(403)
+
+        def log_message(self, *_):
+            pass
+
+    proxy = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    environment = {name: None for name in ("http_proxy", "HTTP_PROXY", "HTTPS_PROXY", "no_proxy", "NO_PROXY")}
+    environment["https_proxy"] = f"http://me:s3cret@127.0.0.1:{proxy.server_port}"
+    run = build([website.put("/x", DATA) | {"url": "https://files.invalid/x"}], status=1, env=environment)
+    proxy.shutdown()
+    proxy.server_close()
+    assert asked and asked[0][0] == "files.invalid:443" and asked[0][1].startswith("Basic ")
+    assert "s3cret" not in run.said
+    run.says("https://files.invalid/x", "https_proxy")
