@@ -150,7 +150,8 @@ impl Settings {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(source) => return Err(SettingsError::Unreadable { file, source }),
         };
-        Self::parse(&text, suite).map_err(|reason| SettingsError::Malformed { file, reason })
+        Self::parse(&text, suite)
+            .map_err(|reason| SettingsError::Malformed { file, reason: without_logins(&reason) })
     }
 
     fn parse(text: &str, suite: &Path) -> Result<Self, String> {
@@ -166,6 +167,19 @@ impl Settings {
         }
         Ok(settings)
     }
+}
+
+/// A text that may show a line of the file, with the logins of addresses blotted out.
+fn without_logins(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut masked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| matches!(c, '/' | '"' | '\'' | '`' | '?') || c.is_whitespace());
+        let (host, rest) = part.split_at(end.unwrap_or(part.len()));
+        let host = host.rsplit_once('@').map_or(host.to_owned(), |(_, host)| format!("****@{host}"));
+        masked.push_str(&format!("://{host}{rest}"));
+    }
+    masked
 }
 
 #[cfg(test)]
@@ -192,6 +206,13 @@ mod tests {
         let settings = parse("[build]\nout = \"artifacts\"\n[plugins]\nfiles = [\"x.wasm\"]\n").unwrap();
         assert_eq!(settings.build.out.unwrap(), Path::new("/suite/artifacts"));
         assert_eq!(settings.plugins.files, [Path::new("/suite/x.wasm")]);
+    }
+
+    #[test]
+    fn an_error_shows_no_login() {
+        let text = "[downloads]\nmirrors = { \"https://x.example/\" = \"https://me:secret@y.example/\" ]\n";
+        let error = without_logins(&parse(text).unwrap_err());
+        assert!(!error.contains("secret") && error.contains("****@y.example/"), "{error}");
     }
 
     #[test]
