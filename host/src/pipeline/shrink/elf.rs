@@ -235,7 +235,8 @@ mod tests {
             for _ in 0..random.usize(1..4) {
                 let start = if random.bool() { 0 } else { table };
                 let at = start + random.usize(..(whole.len() - start).min(2000));
-                bytes[at] = random.choice([0, 1, 0x7f, 0xff, random.u8(..)]).unwrap();
+                let any = random.u8(..);
+                bytes[at] = random.choice([0, 1, 0x7f, 0xff, any]).unwrap();
             }
             if random.u8(..) < 20 {
                 bytes.truncate(random.usize(..whole.len()));
