@@ -1,12 +1,14 @@
 """The files that config.json declares under `downloads`."""
 
+import datetime
 import gzip
 import hashlib
 import io
 import lzma
+import shutil
 import signal
+import ssl
 import stat
-import subprocess
 import tarfile
 import threading
 import time
@@ -14,6 +16,11 @@ import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from support import zips
 
@@ -359,9 +366,16 @@ def test_an_archive_is_unpacked_whatever_its_name(form, build, website):
     assert "function/tools/link" in zips.names(archive)
 
 
-def test_a_zstd_archive_is_unpacked(build, website, tmp_path):
-    data = subprocess.run(["zstd", "-q", "-c"], input=FORMS["tar"](), capture_output=True, check=True).stdout
-    archive = build([website.put("/a", data, path=".", unpack=True, include=["top/data"])]).archive
+def zstandard(data: bytes) -> bytes:
+    """A frame of blocks that are stored as they are: Python has no compressor for it."""
+    blocks = [data[at:at + 100_000] for at in range(0, len(data), 100_000)]
+    heads = [(len(block) << 3 | (number == len(blocks) - 1)).to_bytes(3, "little") for number, block in enumerate(blocks)]
+    body = b"".join(head + block for head, block in zip(heads, blocks))
+    return b"\x28\xb5\x2f\xfd\xe0" + len(data).to_bytes(8, "little") + body
+
+
+def test_a_zstd_archive_is_unpacked(build, website):
+    archive = build([website.put("/a", zstandard(FORMS["tar"]()), path=".", unpack=True, include=["top/data"])]).archive
     assert zips.read(archive, "function/top/data/a.txt") == b"a"
     assert "function/top/bin/tool" not in zips.names(archive)
 
@@ -411,3 +425,58 @@ def test_what_is_no_archive_is_said(contents, build, website):
 
 def test_an_unknown_key_beside_is_a_warning_still(build, website):
     build([website.put("/x", b"1")], config={"downlods": []}).says("unknown key `downlods`", "downloads")
+
+
+# --- networks
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate of nobody that machines trust, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + datetime.timedelta(days=2))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    certificate = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True).sign(key, hashes.SHA256())
+    folder = tmp_path_factory.mktemp("certificate")
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return folder
+
+
+def test_certificates_are_those_of_the_machine_and_of_a_bundle(build, website, suite, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    website.socket = context.wrap_socket(website.socket, server_side=True)
+    download = website.put("/x", DATA) | {"url": f"https://localhost:{website.server_port}/x"}
+    build([download], status=1).says("certificate is not trusted", "ca-bundle")
+    trusted = {"SSL_CERT_FILE": str(certificate / "cert.pem")}
+    build([download], env=trusted).status_is("built")
+    shutil.copy(certificate / "cert.pem", suite.root / "ours.pem")
+    suite.settings('[downloads]\nca-bundle = "ours.pem"\n')
+    other = website.put("/y", DATA[1:]) | {"url": f"https://localhost:{website.server_port}/y"}
+    build([other]).status_is("built")
+
+
+def test_a_proxy_of_the_environment_is_used_and_its_login_is_not_printed(build, website):
+    asked = []
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_CONNECT(self):
+            asked.append((self.path, self.headers.get("proxy-authorization")))
+            self.send_error(403)
+
+        def log_message(self, *_):
+            pass
+
+    proxy = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    environment = {name: None for name in ("http_proxy", "HTTP_PROXY", "HTTPS_PROXY", "no_proxy", "NO_PROXY")}
+    environment["https_proxy"] = f"http://me:s3cret@127.0.0.1:{proxy.server_port}"
+    run = build([website.put("/x", DATA) | {"url": "https://files.invalid/x"}], status=1, env=environment)
+    proxy.shutdown()
+    proxy.server_close()
+    assert asked and asked[0][0] == "files.invalid:443" and asked[0][1].startswith("Basic ")
+    assert "s3cret" not in run.said
+    run.says("https://files.invalid/x", "https_proxy")

@@ -714,3 +714,13 @@ def test_values_of_every_kind_come_back_from_the_database(language, start, suite
     new = {"owner": f"new owner in {language}", "item": 7}
     assert function.returned({"owner": new["owner"], "updates": {"a": 1}})["got"] == new | {"a": 1}
     assert function.returned({"owner": new["owner"], "updates": {"b": [2]}})["got"] == new | {"a": 1, "b": [2]}
+
+
+def test_archived_packages_are_found_where_they_are_unpacked(start, suite, tmp_path):
+    (tmp_path / "temporary").mkdir()
+    suite.benchmark("900.archived", config={"shrink": [{"archive": ["six"]}]}, files={
+        "python/requirements.txt": "six==1.16.0\n",
+        "python/function.py": "import six\ndef handler(event):\n    return {'result': six.__file__}\n",
+    })
+    found = start("900.archived", "python", suite, TMPDIR=str(tmp_path / "temporary")).returned({})["result"]
+    assert found.startswith(f"{tmp_path}/temporary/packages-"), found

@@ -461,3 +461,14 @@ def test_an_es_module_is_a_benchmark_too(start, suite):
         "nodejs/package.json": json.dumps({"name": "module", "version": "1.0.0", "type": "module", "dependencies": {}}),
     })
     assert start("900.module", "nodejs", suite).invoke({"n": 1})["result"] == {"result": 2}
+
+
+def test_archived_packages_are_found_where_they_are_unpacked(start, suite, tmp_path):
+    (tmp_path / "temporary").mkdir()
+    suite.benchmark("900.archived", config={"shrink": [{"archive": ["six"]}]}, files={
+        "python/requirements.txt": "six==1.16.0\n",
+        "python/function.py": "import six\ndef handler(event):\n    return {'result': six.__file__}\n",
+    })
+    action = start("900.archived", "python", suite, TMPDIR=str(tmp_path / "temporary"))
+    found = action.invoke({})["result"]["result"]
+    assert found.startswith(f"{tmp_path}/temporary/packages-"), found

@@ -186,7 +186,8 @@ impl Settings {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(source) => return Err(SettingsError::Unreadable { file, source }),
         };
-        Self::parse(&text, suite).map_err(|reason| SettingsError::Malformed { file, reason })
+        Self::parse(&text, suite)
+            .map_err(|reason| SettingsError::Malformed { file, reason: without_logins(&reason) })
     }
 
     fn parse(text: &str, suite: &Path) -> Result<Self, String> {
@@ -207,6 +208,19 @@ impl Settings {
         }
         Ok(settings)
     }
+}
+
+/// A text that may show a line of the file, with the logins of addresses blotted out.
+fn without_logins(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut masked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| matches!(c, '/' | '"' | '\'' | '`' | '?') || c.is_whitespace());
+        let (host, rest) = part.split_at(end.unwrap_or(part.len()));
+        let host = host.rsplit_once('@').map_or(host.to_owned(), |(_, host)| format!("****@{host}"));
+        masked.push_str(&format!("://{host}{rest}"));
+    }
+    masked
 }
 
 #[cfg(test)]
@@ -243,6 +257,13 @@ mod tests {
         assert_eq!(settings.platform["aws"].build_images["cpp-all-x64"], recipe);
         let error = parse("[platform.aws.build-images]\n\"cpp-all-x64\" = 3\n").unwrap_err();
         assert!(error.contains("recipe") && error.contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn an_error_shows_no_login() {
+        let text = "[downloads]\nmirrors = { \"https://x.example/\" = \"https://me:secret@y.example/\" ]\n";
+        let error = without_logins(&parse(text).unwrap_err());
+        assert!(!error.contains("secret") && error.contains("****@y.example/"), "{error}");
     }
 
     #[test]

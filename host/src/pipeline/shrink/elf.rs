@@ -119,6 +119,10 @@ impl Elf<'_> {
                 out.extend_from_slice(self.bytes.get(section.offset..end)?);
             }
             headers.extend(header);
+            // Sections that overlap would make it larger and larger.
+            if out.len() > self.bytes.len() {
+                return None;
+            }
         }
         let place = &mut headers[names_at * SECTION_HEADER..][..SECTION_HEADER];
         put_u32(place, 0, u32::try_from(names.len()).ok()?);
@@ -205,4 +209,41 @@ fn is_faithful(old: &Elf, after: &[u8]) -> bool {
         && old.segments.len() == new.segments.len()
         && old.segments.iter().zip(&new.segments).all(same_segment)
         && allocated.all(|index| section(old, index).is_some() && section(old, index) == section(&new, index))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_with_symbols_is_smaller_and_is_stripped_but_once() {
+        // This test itself: a program with symbols.
+        let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let smaller = stripped(&bytes).expect("it has symbols");
+        assert!(smaller.len() < bytes.len());
+        assert_eq!(stripped(&smaller), None);
+    }
+
+    #[test]
+    fn a_damaged_file_is_left_alone_or_stays_faithful_but_nothing_panics() {
+        let whole = std::fs::read("/bin/true").unwrap();
+        let mut random = fastrand::Rng::with_seed(7);
+        let table = Elf::parse(&whole).expect("a usual program").table;
+        for _ in 0..20_000 {
+            let mut bytes = whole.clone();
+            // The headers are what decides.
+            for _ in 0..random.usize(1..4) {
+                let start = if random.bool() { 0 } else { table };
+                let at = start + random.usize(..(whole.len() - start).min(2000));
+                let any = random.u8(..);
+                bytes[at] = random.choice([0, 1, 0x7f, 0xff, any]).unwrap();
+            }
+            if random.u8(..) < 20 {
+                bytes.truncate(random.usize(..whole.len()));
+            }
+            if let Some(smaller) = stripped(&bytes) {
+                assert!(smaller.len() < bytes.len());
+            }
+        }
+    }
 }

@@ -110,7 +110,8 @@ impl<'b> Elf<'b> {
 
     pub fn name(&self, section: &Section) -> Option<&'b [u8]> {
         let names = self.sections[self.names];
-        let bytes = self.bytes.get(names.offset..names.offset + names.size)?.get(section.name..)?;
+        let bytes =
+            self.bytes.get(names.offset..names.offset.checked_add(names.size)?)?.get(section.name..)?;
         bytes.split(|byte| *byte == 0).next()
     }
 

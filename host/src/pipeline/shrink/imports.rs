@@ -14,7 +14,7 @@ pub fn imports(text: &str, package: &[&str]) -> Vec<String> {
                 && let Some((module, first)) =
                     rest.split_once(" import ").or_else(|| rest.split_once(" import("))
             {
-                let mut imported = first.to_owned();
+                let mut imported = first.split('#').next().unwrap_or("").trim().to_owned();
                 let is_open = |text: &str| text.ends_with('\\') || rest.contains('(') && !text.contains(')');
                 while is_open(&imported) {
                     let Some(next) = lines.next() else { break };
