@@ -203,7 +203,7 @@ engine() {
     fi
   fi
   # What these names stand for is what tests/support/docker.py uses.
-  "$tests/images/make.sh" fnpack-test-python:3.11 python3 python3-pip
+  "$tests/images/make.sh" fnpack-test-python:3.11 python3 python3-pip libstdc++6
   "$tests/images/make.sh" fnpack-test-nodejs:18 nodejs npm
   "$tests/images/make.sh" fnpack-test-java:17 maven openjdk-17-jdk-headless
   # It compiles for every version that a platform has.

@@ -27,7 +27,7 @@ pub fn framework(target: &Target) -> Option<Requirement> {
     match target.runtime.language.as_str() {
         "python" => Some(requirement("functions-framework", "3.10.1")),
         "nodejs" => Some(requirement("@google-cloud/functions-framework", "5.0.2")),
-        "java" => Some(requirement("com.google.cloud.functions.invoker:java-function-invoker", "2.0.1")),
+        "java" => Some(requirement("com.google.cloud.functions.invoker:java-function-invoker", "2.0.0")),
         _ => None,
     }
 }

@@ -37,7 +37,11 @@ pub fn shrink(run: &Run, mut tree: Tree) -> Result<Tree> {
     let wanted = &run.job.config.shrink;
     let is_python = run.job.target.language == LanguageName::Python;
     let archived = is_python && !wanted.archive.is_empty();
-    let at = RelPath::new(run.language.script_contract(&run.job.runtime()).argument)?;
+    let at = match run.language.script_contract(&run.job.runtime()).argument {
+        // What is compiled lies in the root.
+        "." => RelPath::root(),
+        directory => RelPath::new(directory)?,
+    };
     if run.is_plan() && !wanted.is_empty() && tree.directory(&at).is_some() {
         run.planned(format!("shrink ({wanted})"), StepState::Runs);
         return Ok(tree);
@@ -51,7 +55,11 @@ pub fn shrink(run: &Run, mut tree: Tree) -> Result<Tree> {
             Ok::<_, anyhow::Error>(smaller)
         })?;
         if smaller != packages {
-            tree.insert(&at, Node::Directory(run.language.normalise(run.context.store, &smaller)?))?;
+            let smaller = run.language.normalise(run.context.store, &smaller)?;
+            match at.is_root() {
+                true => tree = smaller,
+                false => tree.insert(&at, Node::Directory(smaller))?,
+            }
         }
     }
     match archived {
