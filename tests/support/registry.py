@@ -53,7 +53,7 @@ class Registry:
 
     def start(self, folder: Path, login: bool, certificate: tuple[Path, Path] | None) -> bool:
         folder.mkdir(parents=True, exist_ok=True)
-        self.storage = folder / "storage"
+        self.folder, self.storage = folder, folder / "storage"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]

@@ -49,6 +49,10 @@ pub struct BuildArguments {
     /// Take the tag from another image that has it in the registry
     #[arg(long)]
     overwrite: bool,
+    /// Use what the names of build images and base images stand for now in their registries, and
+    /// record that in fnpack.lock
+    #[arg(long)]
+    update_images: bool,
     /// How many targets are built at once [default: one for each processor]
     #[arg(long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
@@ -93,10 +97,12 @@ pub fn run(arguments: &BuildArguments) -> Result<ExitCode> {
     let at_once = jobs.min(selection.jobs.len()).max(1);
     let executors = Executors::new(choice, &session.store, &session.settings.docker, cancel.clone());
     let display = report::display(selection.jobs.len());
+    let pins = session.pins(arguments.update_images)?;
     let images = Images::new(arguments.images(), &session.settings);
     let context = Context {
         store: &session.store,
         settings: &session.settings,
+        pins: &pins,
         executors: &executors,
         progress: &*display,
         cancel: cancel.clone(),

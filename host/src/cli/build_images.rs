@@ -21,6 +21,9 @@ pub struct BuildImagesArguments {
     /// How many images are made at once [default: one for each processor]
     #[arg(long, value_name = "N")]
     jobs: Option<std::num::NonZeroUsize>,
+    /// Get what the images' names stand for now in their registries, and record that in fnpack.lock
+    #[arg(long)]
+    update: bool,
     /// Make images anew that the engine has
     #[arg(long)]
     force: bool,
@@ -40,6 +43,7 @@ pub fn run(arguments: &BuildImagesArguments) -> Result<ExitCode> {
     let context = Context {
         store: &session.store,
         settings,
+        pins: &session.pins(arguments.update)?,
         executors: &executors,
         progress: &*display,
         cancel: cancel.clone(),

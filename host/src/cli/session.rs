@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use super::SuiteArguments;
 use crate::platform::{PluginSources, Plugins};
 use crate::store::Store;
-use crate::suite::{SETTINGS_FILE, Settings, Suite};
+use crate::suite::{Pins, SETTINGS_FILE, Settings, Suite};
 
 /// What a user asked for cannot be asked for: the command ends with the status for wrong usage.
 #[derive(Debug)]
@@ -41,6 +41,11 @@ impl Session {
     /// The benchmarks of the suite.
     pub fn suite(&self) -> Result<Suite> {
         Suite::find(&self.suite_root).map_err(usage)
+    }
+
+    /// What names of images stand for in the suite; `forget` to have it recorded anew.
+    pub fn pins(&self, forget: bool) -> Result<Pins> {
+        Pins::read(&self.suite_root, forget).map_err(usage)
     }
 
     /// All plugins: the project's own, and those of the settings, the environment, the user's

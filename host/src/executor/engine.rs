@@ -21,8 +21,16 @@ const BEAT: Duration = Duration::from_millis(50);
 pub struct Engine {
     cancel: Cancel,
     machine: String,
-    /// What the engine said of images.
-    images: Mutex<BTreeMap<String, Option<String>>>,
+    /// What the engine said of images; none for those that it does not have.
+    images: Mutex<BTreeMap<String, Option<Known>>>,
+}
+
+/// What an engine said of an image.
+#[derive(Clone, Debug)]
+struct Known {
+    digest: String,
+    /// Repositories that have it, each with the digest that it has there: `repository@digest`.
+    in_repositories: Vec<String>,
 }
 
 impl Engine {
@@ -47,17 +55,24 @@ impl Engine {
 
     /// The digest by which the engine knows an image; none when it does not have it.
     pub fn image_digest(&self, image: &str) -> Result<Option<String>, ExecutionError> {
+        Ok(self.known(image)?.map(|known| known.digest))
+    }
+
+    /// What the engine said of an image, which is asked for once.
+    fn known(&self, image: &str) -> Result<Option<Known>, ExecutionError> {
         let mut images = self.images.lock().expect("no panic while held");
         if let Some(known) = images.get(image) {
             return Ok(known.clone());
         }
-        let digest = self.talk(async |docker| match answer(docker.inspect_image(image)).await {
-            Ok(found) => Ok(found.id),
+        let found = self.talk(async |docker| match answer(docker.inspect_image(image)).await {
+            Ok(found) => Ok(found
+                .id
+                .map(|digest| Known { digest, in_repositories: found.repo_digests.unwrap_or_default() })),
             Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
             Err(error) => Err(error),
         })?;
-        images.insert(image.to_owned(), digest.clone());
-        Ok(digest)
+        images.insert(image.to_owned(), found.clone());
+        Ok(found)
     }
 
     /// Asks the engine anew when an image is asked for next.
@@ -73,9 +88,8 @@ impl Engine {
 
     /// The digest under which an image was pushed to the repository of its name or pulled from there.
     pub fn repository_digest(&self, image: &str) -> Result<Option<String>, ExecutionError> {
-        let found = self.talk(async |docker| answer(docker.inspect_image(image)).await)?;
-        let repository = repository(image);
-        let digests = found.repo_digests.unwrap_or_default();
+        let repository = familiar(repository(image));
+        let digests = self.known(image)?.map(|known| known.in_repositories).unwrap_or_default();
         let mut digests = digests.iter().filter_map(|digest| digest.split_once('@'));
         Ok(digests.find(|(name, _)| *name == repository).map(|(_, digest)| digest.to_owned()))
     }
@@ -120,11 +134,20 @@ impl Engine {
     }
 
     /// Has the engine get an image from its registry; gives the digest by which it knows it then.
-    pub fn pull(&self, image: &str, said: &mut dyn FnMut(&str)) -> Result<String, ExecutionError> {
+    /// `platform`, such as "linux/arm64", is the engine's own where it is none.
+    pub fn pull(
+        &self,
+        image: &str,
+        platform: Option<&str>,
+        login: Option<DockerCredentials>,
+        said: &mut dyn FnMut(&str),
+    ) -> Result<String, ExecutionError> {
         let tag = (repository(image) == image).then(|| "latest".to_owned());
-        let options = CreateImageOptions { from_image: Some(image.to_owned()), tag, ..Default::default() };
+        let platform = platform.unwrap_or_default().to_owned();
+        let options =
+            CreateImageOptions { from_image: Some(image.to_owned()), tag, platform, ..Default::default() };
         let pulled = self.talk(async |docker| {
-            let mut progress = docker.create_image(Some(options), None, None);
+            let mut progress = docker.create_image(Some(options), None, login);
             loop {
                 tokio::select! {
                     step = progress.next() => match step {
@@ -179,6 +202,12 @@ fn repository(image: &str) -> &str {
     let image = image.split('@').next().unwrap_or(image);
     let path_at = image.rfind('/').map_or(0, |slash| slash + 1);
     image[path_at..].find(':').map_or(image, |colon| &image[..path_at + colon])
+}
+
+/// A repository as engines show it: those of Docker Hub without its name.
+fn familiar(repository: &str) -> &str {
+    let path = repository.strip_prefix("docker.io/").unwrap_or(repository);
+    path.strip_prefix("library/").filter(|_| path.len() < repository.len()).unwrap_or(path)
 }
 
 fn engine_error(error: Error) -> ExecutionError {

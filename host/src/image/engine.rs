@@ -54,7 +54,7 @@ pub fn build_in_engine(
 ) -> Result<String, EngineBuildError> {
     check_emulation(engine, plan)?;
     let context = context(store, plan)?;
-    let platform = format!("linux/{}", docker_name(plan.architecture));
+    let platform = platform(plan.architecture);
     let image = ImageBuild { tag: name, platform: Some(&platform), labels: HashMap::new(), network };
     let write =
         |mut writer: &mut dyn std::io::Write| write_tar(store, &context, &RelPath::root(), &mut writer);
@@ -71,18 +71,38 @@ pub fn push_by_engine(
     login: Option<Login>,
     said: &mut dyn FnMut(&str),
 ) -> Result<(), ExecutionError> {
-    let mut credentials = DockerCredentials::default();
-    match &login {
-        Some(Login::Password { user, password }) => {
-            credentials.username = Some(user.clone());
+    engine.push(&name.to_string(), login.map(|login| credentials(name, login)), said)
+}
+
+/// Has an engine get an image from the registry of its name, for a processor or for the engine's
+/// own; gives the digest by which the engine knows it then.
+pub fn pull_by_engine(
+    engine: &Engine,
+    name: &Reference,
+    architecture: Option<Architecture>,
+    login: Option<Login>,
+    said: &mut dyn FnMut(&str),
+) -> Result<String, ExecutionError> {
+    let platform = architecture.map(platform);
+    let login = login.map(|login| credentials(name, login));
+    engine.pull(&name.to_string(), platform.as_deref(), login, said)
+}
+
+/// A login in the engine's words.
+fn credentials(name: &Reference, login: Login) -> DockerCredentials {
+    let mut credentials = DockerCredentials {
+        serveraddress: Some(name.repository().registry().to_owned()),
+        ..Default::default()
+    };
+    match login {
+        Login::Password { user, password } => {
+            credentials.username = Some(user);
             credentials.password = Some(password.reveal().to_owned());
         }
-        Some(Login::IdentityToken(token)) => credentials.identitytoken = Some(token.reveal().to_owned()),
-        Some(Login::RegistryToken(token)) => credentials.registrytoken = Some(token.reveal().to_owned()),
-        None => {}
+        Login::IdentityToken(token) => credentials.identitytoken = Some(token.reveal().to_owned()),
+        Login::RegistryToken(token) => credentials.registrytoken = Some(token.reveal().to_owned()),
     }
-    credentials.serveraddress = Some(name.repository().registry().to_owned());
-    engine.push(&name.to_string(), login.map(|_| credentials), said)
+    credentials
 }
 
 /// The folder that `docker build` takes: the Dockerfile, and a folder for each layer.
@@ -102,11 +122,12 @@ fn layer_folder(number: usize) -> String {
 }
 
 /// As Docker writes a processor.
-pub fn docker_name(architecture: Architecture) -> &'static str {
-    match architecture {
+fn platform(architecture: Architecture) -> String {
+    let name = match architecture {
         Architecture::X64 => "amd64",
         Architecture::Arm64 => "arm64",
-    }
+    };
+    format!("linux/{name}")
 }
 
 /// Instructions of <https://docs.docker.com/reference/dockerfile/>; lists and texts in their JSON

@@ -49,6 +49,7 @@ pub fn build(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<Outcom
     let start = Instant::now();
     let question = Question::of(context, job, snapshot, true)?;
     let key = &question.key;
+    context.executors.pin(context, job, &question.chosen)?;
     let mut made = false;
     let known = query(context, job, key, &question.inputs)?;
     let (mut artifact, image, told) = match known.artifact {
@@ -123,7 +124,8 @@ impl Question {
         }
         let (mut chosen, mut inputs, mut key) = last.expect("there is at least one candidate, or an error");
         // A build that was finished here is as good as one that the engine could make.
-        if chosen.is_provisional() && may_pull && (!finished || context.force) {
+        let anew = context.force || context.pins.are_forgotten();
+        if chosen.is_provisional() && may_pull && (!finished || anew) {
             chosen = context.executors.decide(context, job, language)?;
             inputs = Inputs::of(context, job, &sources, &chosen);
             key = inputs.key();

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
+use super::pinned::pinned;
 use super::{Context, Job};
 use crate::archive::{ArchiveError, write_tar};
 use crate::executor::{BuildError, Engine, ImageBuild};
@@ -19,7 +20,7 @@ const REMEMBERED: &str = "build recipe 1";
 
 /// The image to install a target's dependencies in, and the processor that its containers have.
 pub struct BuildImage {
-    /// As the engine is asked for it.
+    /// As the engine is asked for it: with its digest where one is recorded.
     pub name: String,
     architecture: Architecture,
     /// Where it comes from.
@@ -51,7 +52,13 @@ impl BuildImage {
         let architecture = Architecture::of_machine(machine).unwrap_or(target.architecture);
         let key = Target { architecture, ..target.clone() }.runtime_name();
         let set = context.settings.platform.get(&target.platform);
-        let image = |name, origin| Ok(Some(Self { name, architecture, origin }));
+        let image = |name: String, origin| {
+            let name = match origin {
+                ImageOrigin::Registry => pinned(context, &name),
+                ImageOrigin::Recipe(_) => name,
+            };
+            Ok(Some(Self { name, architecture, origin }))
+        };
         match set.and_then(|set| set.build_images.get(&key)) {
             Some(BuildImageSetting::Image(name)) => image(name.clone(), ImageOrigin::Registry),
             Some(BuildImageSetting::Recipe { recipe: folder }) => {

@@ -5,7 +5,7 @@ use crate::executor::Cancel;
 use crate::language::Runtime;
 use crate::platform::{Plugin, PluginTarget, Support};
 use crate::store::Store;
-use crate::suite::{Benchmark, BenchmarkConfig, Download, Settings};
+use crate::suite::{Benchmark, BenchmarkConfig, Download, Pins, Settings};
 use crate::target::Target;
 
 use super::{Executors, Images};
@@ -16,6 +16,8 @@ pub struct Context<'a> {
     pub store: &'a Store,
     /// The suite's settings.
     pub settings: &'a Settings,
+    /// What names of images stand for.
+    pub pins: &'a Pins,
     /// Who runs foreign programs.
     pub executors: &'a Executors<'a>,
     /// Hears how builds go.

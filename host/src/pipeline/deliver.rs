@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::direct::{assembled, push, write};
 use super::images::{ImageBuilder, ImagePlace};
 use super::limits;
+use super::pinned::with_pinned_base;
 use super::record::{ImageArtifact, ImageRecord};
 use super::{Context, Job};
 use crate::image::{self, Reference, build_in_engine, has_layout};
@@ -31,7 +32,10 @@ pub fn deliver_image(
     let place = ImagePlace::of(context, job, build, image)?;
     let artifact =
         |digest: String| ImageArtifact { name: place.name().to_owned(), digest, place: place.to_string() };
-    let key = Digest::of(format!("{build} {}", place.identity()).as_bytes());
+    let (plan, base) = with_pinned_base(context, job, &place, &image.plan)?;
+    let image = &ImageRecord { plan, ..image.clone() };
+    let key = format!("{build} {} {} {}", place.identity(), image.plan.base, base.unwrap_or_default());
+    let key = Digest::of(key.as_bytes());
     if !context.force
         && let Some(digest) = there(context, job, &key, &place)?
     {
@@ -116,6 +120,7 @@ fn push_from_engine(context: &Context, job: &Job, name: &str) -> Result<String> 
     let (registries, shown) = (context.images.registries(), super::direct::Shown { context, job });
     let reference: Reference = name.parse()?;
     let before = registries.digest_of(&reference, &shown)?;
+    engine.forget(name);
     if let Some(there) = &before
         && !context.images.options.overwrite
         && engine.repository_digest(name)?.is_none_or(|ours| ours != there.to_string())

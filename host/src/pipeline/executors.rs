@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 use anyhow::{Context as _, Result, anyhow, bail};
 
 use super::build_image::{BuildImage, ImageOrigin};
+use super::pinned::{is_to_update, pin};
 use super::place::{Chosen, host_place};
 use super::{Context, Job};
 use crate::executor::{
-    Cancel, DockerExecutor, DockerSettings, Engine, Environment, ExecutionError, Executor, HostExecutor,
-    Lent, tool_version,
+    Cancel, DockerExecutor, DockerSettings, Engine, Environment, Executor, HostExecutor, Lent, tool_version,
 };
-use crate::language::Language;
+use crate::image::{Reference, pull_by_engine};
+use crate::language::{Language, Place};
 use crate::store::Store;
 use crate::suite::ExecutorChoice;
 
@@ -98,7 +99,10 @@ impl<'a> Executors<'a> {
             }
             return host(Some("the platform has no build image for it".to_owned()), false);
         };
-        let there = docker.engine().image_digest(&image.name)?;
+        let mut there = docker.engine().image_digest(&image.name)?;
+        if matches!(image.origin, ImageOrigin::Registry) && is_to_update(context, &image.name) {
+            there = None;
+        }
         let why = (!must).then(|| "the engine has the build image".to_owned());
         match (there, &image.origin) {
             (Some(digest), _) => Ok(vec![Chosen { place: image.place(digest), why, provisional: false }]),
@@ -132,7 +136,9 @@ impl<'a> Executors<'a> {
             (Err(error), ImageOrigin::Recipe(_)) => {
                 bail!("the build image {} cannot be made from its recipe: {error}", image.name)
             }
-            (Err(error), _) if self.choice == ExecutorChoice::Docker => {
+            (Err(error), _)
+                if self.choice == ExecutorChoice::Docker || is_to_update(context, &image.name) =>
+            {
                 bail!(
                     "the build image {} is not there and cannot be pulled: {error}; name another in fnpack.toml \
                      ([platform.{}.build-images]), or use --executor host",
@@ -151,12 +157,23 @@ impl<'a> Executors<'a> {
     /// does not have it; whether something was to do. None for a target without a build image.
     pub fn prepare_image(&self, context: &Context, job: &Job) -> Result<Option<(String, bool)>> {
         let docker = self.docker().map_err(|error| anyhow!("{error}"))?;
-        let Some(image) = BuildImage::of(context, job, docker.engine().machine())? else { return Ok(None) };
-        if docker.engine().image_digest(&image.name)?.is_some() && !context.force {
-            return Ok(Some((image.name, false)));
+        let engine = docker.engine();
+        let Some(image) = BuildImage::of(context, job, engine.machine())? else { return Ok(None) };
+        let there = engine.image_digest(&image.name)?.is_some();
+        let new = !there || context.force || is_to_update(context, &image.name);
+        if new {
+            self.get(context, job, docker, &image).map_err(|error| anyhow!("{}: {error}", image.name))?;
         }
-        self.get(context, job, docker, &image).map_err(|error| anyhow!("{}: {error}", image.name))?;
-        Ok(Some((image.name, true)))
+        pin(context, job, engine, &image.name)?;
+        Ok(Some((image.name, new)))
+    }
+
+    /// Records what the name of the image stands for that a target's dependencies were installed in.
+    pub(super) fn pin(&self, context: &Context, job: &Job, chosen: &Chosen) -> Result<()> {
+        match (&chosen.place, self.docker()) {
+            (Place::Docker { image, .. }, Ok(docker)) => pin(context, job, docker.engine(), image),
+            _ => Ok(()),
+        }
     }
 
     /// Has the engine get or make an image; each is asked for once in a command. Gives the digest
@@ -185,7 +202,7 @@ impl<'a> Executors<'a> {
         this.get_or_init(|| match &image.origin {
             ImageOrigin::Registry => {
                 context.progress.step(&job.target, &format!("pulling {}", image.name));
-                docker.engine().pull(&image.name, said).map_err(|error: ExecutionError| error.to_string())
+                pull(context, docker.engine(), &image.name, said).map_err(|error| format!("{error:#}"))
             }
             ImageOrigin::Recipe(recipe) => {
                 let title = format!("making the build image {} (no registry has it)", image.name);
@@ -195,6 +212,15 @@ impl<'a> Executors<'a> {
         })
         .clone()
     }
+}
+
+fn pull(context: &Context, engine: &Engine, image: &str, said: &mut dyn FnMut(&str)) -> Result<String> {
+    let name: Reference = image.parse()?;
+    let login = context.images.login(&name)?;
+    pull_by_engine(engine, &name, None, login, said)?;
+    // By the name as the user gave it, which is not the whole one.
+    engine.forget(image);
+    engine.image_digest(image)?.with_context(|| format!("the engine lost the image {image}"))
 }
 
 /// The host of an image's registry.

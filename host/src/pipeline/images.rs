@@ -211,6 +211,15 @@ impl ImagePlace {
         }
     }
 
+    /// Who makes the image.
+    pub fn builder(&self) -> ImageBuilder {
+        match self {
+            Self::Engine { .. } => ImageBuilder::Engine,
+            Self::Registry { builder, .. } => *builder,
+            Self::Folder { .. } => ImageBuilder::Direct,
+        }
+    }
+
     /// What a delivery to this place is remembered under.
     pub fn identity(&self) -> String {
         format!("{self:?}")

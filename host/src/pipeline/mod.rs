@@ -17,6 +17,7 @@ mod limits;
 mod package;
 mod packages;
 mod patch;
+mod pinned;
 mod place;
 mod prepare;
 mod query;

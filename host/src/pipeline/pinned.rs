@@ -1,0 +1,91 @@
+//! Images that are named by a tag, as what they stood for when the suite first used them.
+
+use anyhow::{Result, anyhow};
+
+use super::direct::Shown;
+use super::images::{ImageBuilder, ImagePlace};
+use super::{Context, Job};
+use crate::executor::Engine;
+use crate::image::{Plan, Reference, pull_by_engine};
+
+/// The name by which an image is asked for: with the digest that was recorded for it.
+pub fn pinned(context: &Context, image: &str) -> String {
+    match context.pins.digest(image) {
+        Some(digest) if !image.contains('@') => format!("{image}@{digest}"),
+        _ => image.to_owned(),
+    }
+}
+
+/// Whether an image's registry is to be asked what its name stands for now, whatever the engine has.
+pub fn is_to_update(context: &Context, image: &str) -> bool {
+    context.pins.are_forgotten() && !image.contains('@') && context.pins.digest(image).is_none()
+}
+
+/// Records the digest of an image that an engine has from a registry; others have none.
+pub fn pin(context: &Context, job: &Job, engine: &Engine, image: &str) -> Result<()> {
+    if !image.contains('@')
+        && context.pins.digest(image).is_none()
+        && let Some(digest) = engine.repository_digest(image)?
+    {
+        record(context, job, image, &digest);
+    }
+    Ok(())
+}
+
+/// A function image's plan with its base by digest, which is recorded where none was. The second is
+/// what else tells one base from another: the engine's digest of an image that no registry has.
+pub fn with_pinned_base(
+    context: &Context,
+    job: &Job,
+    place: &ImagePlace,
+    plan: &Plan,
+) -> Result<(Plan, Option<String>)> {
+    let base = &plan.base;
+    let mut local = None;
+    if !base.contains('@') && context.pins.digest(base).is_none() {
+        if place.builder() == ImageBuilder::Direct {
+            let name: Reference = base.parse()?;
+            // That it is not there is told where it is needed.
+            let found = context.images.registries().digest_of(&name, &Shown { context, job });
+            if let Ok(Some(digest)) = found {
+                record(context, job, base, &digest.to_string());
+            }
+        } else {
+            local = base_of_engine(context, job, plan)?;
+        }
+    }
+    Ok((Plan { base: pinned(context, base), ..plan.clone() }, local))
+}
+
+/// Has the engine get a base that it does not have; gives the engine's digest of a base without one
+/// in a registry.
+fn base_of_engine(context: &Context, job: &Job, plan: &Plan) -> Result<Option<String>> {
+    let engine = context.executors.engine().map_err(|error| anyhow!("{error}"))?;
+    let base = &plan.base;
+    let mut there = engine.image_digest(base)?;
+    if there.is_none() || is_to_update(context, base) {
+        let name: Reference = base.parse()?;
+        context.progress.step(&job.target, &format!("pulling {base}"));
+        let said = &mut |line: &str| context.progress.output(&job.target, line);
+        let login = context.images.login(&name)?;
+        let pulled = pull_by_engine(engine, &name, Some(plan.architecture), login, said);
+        let digest = pulled.map_err(|error| {
+            anyhow!(
+                "the base image {base} cannot be pulled: {error} (another can be named in \
+                 [platform.{}.base-images] of fnpack.toml)",
+                job.target.platform
+            )
+        })?;
+        engine.forget(base);
+        there = Some(digest);
+    }
+    pin(context, job, engine, base)?;
+    Ok(there.filter(|_| context.pins.digest(base).is_none()))
+}
+
+fn record(context: &Context, job: &Job, image: &str, digest: &str) {
+    if let Err(error) = context.pins.record(image, digest) {
+        let text = format!("{error}; another build may use another image named {image}");
+        context.progress.warn(&job.target, &text);
+    }
+}
