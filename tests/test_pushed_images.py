@@ -120,6 +120,21 @@ def test_the_image_is_the_same_wherever_it_goes(fnpack, images):
     assert index["manifests"][0]["digest"] == runs[0].target["image"]["digest"]
 
 
+def test_the_dockerfile_and_its_context_can_be_had(fnpack, images, registry):
+    run = build(fnpack, images, "--image-format", "dockerfile")
+    context = fnpack.out / "aws/010.hello/python-3.11-x64/context"
+    lines = (context / "Dockerfile").read_text().splitlines()
+    base = registry.call("GET", "/v2/base/manifests/1", Accept="application/vnd.oci.image.index.v1+json")[0]
+    assert lines[0] == f"FROM {registry.host}/base:1@{base.headers['Docker-Content-Digest']}"
+    assert 'CMD ["handler.handler"]' in lines
+    assert (context / "layer-1/.python_packages/lib/site-packages/six.py").exists()
+    assert (context / "layer-2/function/function.py").exists()
+    build(fnpack, images, "--image-format", "dockerfile").status_is("cached")
+    (context / "layer-2/handler.py").write_text("")
+    again = build(fnpack, images, "--image-format", "dockerfile").status_is("built")
+    assert again.target["image"] == run.target["image"] and (context / "layer-2/handler.py").read_text()
+
+
 def test_an_image_that_is_gone_is_brought_there_again_without_installing(fnpack, images, registry, repository):
     first = build(fnpack, images, "--push").target["image"]
     path = repository.split("/", 1)[1]
@@ -180,6 +195,34 @@ def test_openwhisk_gets_an_image_and_a_zip_of_the_main_handler(language, version
     assert run.target["image"]["digest"].startswith("sha256:")
     fnpack.build(images, "--platform", "openwhisk", "--language", language, "--language-version", version,
                  "--deployment", "container", "--image-format", "oci", env=NO_ENGINE).status_is("cached")
+
+
+class TestPush:
+    """`fnpack push`, for what is built."""
+
+    @staticmethod
+    def push(fnpack, suite, *args, **run):
+        return fnpack.run("push", "--suite", suite.root, "--out", fnpack.out, "--platform", "aws", "--language", "python",
+                          "--language-version", "3.11", "--executor", "host", "--format", "json", *args, env=NO_ENGINE, **run)
+
+    def test_what_was_built_is_pushed_without_being_built_again(self, fnpack, images, registry):
+        built = build(fnpack, images, "--image-format", "oci").target["image"]
+        run = self.push(fnpack, images).says("push image")
+        assert run.target["image"]["digest"] == built["digest"] and "install (" not in run.stderr
+        assert crane("digest", run.target["image"]["name"]) == built["digest"]
+        self.push(fnpack, images).status_is("cached")
+
+    def test_what_was_not_built_is_not_pushed(self, fnpack, images, registry, repository):
+        self.push(fnpack, images, status=1).status_is("failed").says("not built", "fnpack build")
+        build(fnpack, images, "--image-format", "oci")
+        function = images.root / "010.hello/python/function.py"
+        function.write_text(function.read_text() + "# edited\n")
+        self.push(fnpack, images, status=1).says("changed: source function.py")
+        answer, _ = registry.call("GET", f"/v2/{repository.split('/', 1)[1]}/tags/list")
+        assert answer.status == 404
+
+    def test_a_platform_without_images_is_wrong_usage(self, fnpack, images):
+        fnpack.run("push", "--suite", images.root, "--platform", "azure", env=NO_ENGINE, status=2).says("no function images", "azure")
 
 
 class TestWrong:

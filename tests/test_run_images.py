@@ -161,6 +161,30 @@ def test_openwhisk_runs_the_zip_in_the_image(builder, fnpack, registry, tmp_path
     assert "Ada" in json.dumps(answer["result"]) and answer["request_id"] == "a1"
 
 
+def test_docker_build_makes_the_same_of_the_written_dockerfile(fnpack, registry, tmp_path):
+    built = image(fnpack, registry, tmp_path, "openwhisk", "python-3.11-x64", "engine", "110.dynamic-html")["image"]["name"]
+    suite = Suite(tmp_path / "suite")
+    fnpack.build(suite, "110.dynamic-html", "--platform", "openwhisk", "--language", "python", "--language-version", "3.11",
+                 "--deployment", "container", "--image-format", "dockerfile")
+    own = f"{registry.host}/own:1"
+    docker.docker("build", "--tag", own, fnpack.out / "openwhisk/110.dynamic-html/python-3.11-x64/context")
+    one, other = (docker.docker("inspect", "--format", "{{json .Config}}", name) for name in (own, built))
+    assert one == other
+    assert files(own) == files(built)
+
+
+def files(image: str) -> dict[str, tuple]:
+    """What an image holds, by path; without times, which `docker build` takes from the folder."""
+    container = docker.docker("create", image, "true")
+    try:
+        exported = subprocess.run(["docker", "export", container], capture_output=True, check=True).stdout
+    finally:
+        docker.docker("rm", container)
+    with tarfile.open(fileobj=io.BytesIO(exported)) as tar:
+        return {entry.name: (entry.type, entry.mode, entry.uid, entry.gid, entry.linkname,
+                             tar.extractfile(entry).read() if entry.isreg() else b"") for entry in tar}
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))

@@ -17,6 +17,7 @@ use crate::pipeline::{
     self, Context, Executors, ImageBuilder, ImageFormat, ImageOptions, Images, Job, Outcome, Step, StepState,
     size,
 };
+use crate::platform::Plugins;
 use crate::report::{self, Colour, Display, JsonLine, coloured};
 use crate::suite::{ExecutorChoice, Snapshot};
 use crate::target::Target;
@@ -25,40 +26,18 @@ use crate::target::Target;
 pub struct BuildArguments {
     #[command(flatten)]
     selection: SelectionArguments,
-    /// Where artifacts land [default: out, or build.out of fnpack.toml]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Who runs installers: a container of the platform's build image, or this machine; auto
-    /// takes docker where an engine answers and has the image or can get it
-    #[arg(long, value_enum)]
-    executor: Option<ExecutorChoice>,
+    #[command(flatten)]
+    common: CommonArguments,
     /// Push function images to their registry
     #[arg(long)]
     push: bool,
-    /// The repository that function images belong to, such as registry.example/functions
-    /// [default: `repository` of fnpack.toml]
-    #[arg(long, value_name = "REPOSITORY")]
-    registry: Option<String>,
-    /// Who makes function images [default: direct for what is pushed, else an engine where one
-    /// answers]
-    #[arg(long, value_enum)]
-    image_builder: Option<ImageBuilder>,
     /// Write function images to the output folder, in this form
     #[arg(long, value_enum, conflicts_with = "push")]
     image_format: Option<ImageFormat>,
-    /// Take the tag from another image that has it in the registry
-    #[arg(long)]
-    overwrite: bool,
     /// Use what the names of build images and base images stand for now in their registries, and
     /// record that in fnpack.lock
     #[arg(long)]
     update_images: bool,
-    /// How many targets are built at once [default: one for each processor]
-    #[arg(long, value_name = "N")]
-    jobs: Option<std::num::NonZeroUsize>,
-    /// How results are printed
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
     /// Do everything anew, whatever is in the cache
     #[arg(long)]
     force: bool,
@@ -70,30 +49,97 @@ pub struct BuildArguments {
     explain: bool,
 }
 
+#[derive(clap::Args)]
+pub struct PushArguments {
+    #[command(flatten)]
+    selection: SelectionArguments,
+    #[command(flatten)]
+    common: CommonArguments,
+}
+
+/// What a build and a push have in common.
+#[derive(clap::Args, Clone)]
+struct CommonArguments {
+    /// Where artifacts land [default: out, or build.out of fnpack.toml]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Who runs installers: a container of the platform's build image, or this machine; auto
+    /// takes docker where an engine answers and has the image or can get it
+    #[arg(long, value_enum)]
+    executor: Option<ExecutorChoice>,
+    /// The repository that function images belong to, such as registry.example/functions
+    /// [default: `repository` of fnpack.toml]
+    #[arg(long, value_name = "REPOSITORY")]
+    registry: Option<String>,
+    /// Who makes function images [default: direct for what is pushed, else an engine where one
+    /// answers]
+    #[arg(long, value_enum)]
+    image_builder: Option<ImageBuilder>,
+    /// Take the tag from another image that has it in the registry
+    #[arg(long)]
+    overwrite: bool,
+    /// How many targets are built at once [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    jobs: Option<std::num::NonZeroUsize>,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
 impl BuildArguments {
     fn images(&self) -> ImageOptions {
         ImageOptions {
-            builder: self.image_builder,
+            builder: self.common.image_builder,
             push: self.push,
-            repository: self.registry.clone(),
-            overwrite: self.overwrite,
+            repository: self.common.registry.clone(),
+            overwrite: self.common.overwrite,
             format: self.image_format,
         }
     }
 }
 
-pub fn run(arguments: &BuildArguments) -> Result<ExitCode> {
-    let cancel = Cancel::default();
-    let signal = end_on_signals(&cancel)?;
+/// Builds what is selected.
+pub fn build(arguments: &BuildArguments) -> Result<ExitCode> {
     let session = Session::open(&arguments.selection.suite)?;
     let plugins = session.plugins(&arguments.selection.suite)?;
-    let selection = Selection::of(&arguments.selection, &session, &plugins)?;
+    run(arguments, &session, &plugins, false)
+}
 
-    let choice = arguments.executor.or(session.settings.build.executor).unwrap_or(ExecutorChoice::Auto);
+/// Pushes what was built.
+pub fn push(arguments: &PushArguments) -> Result<ExitCode> {
+    let session = Session::open(&arguments.selection.suite)?;
+    let plugins = session.plugins(&arguments.selection.suite)?;
+    let mut selection = arguments.selection.clone();
+    selection.only_images(&plugins)?;
+    let arguments = BuildArguments {
+        selection,
+        common: arguments.common.clone(),
+        push: true,
+        image_format: None,
+        update_images: false,
+        force: false,
+        dry_run: false,
+        explain: false,
+    };
+    run(&arguments, &session, &plugins, true)
+}
+
+fn run(
+    arguments: &BuildArguments,
+    session: &Session,
+    plugins: &Plugins,
+    only_built: bool,
+) -> Result<ExitCode> {
+    let cancel = Cancel::default();
+    let signal = end_on_signals(&cancel)?;
+    let selection = Selection::of(&arguments.selection, session, plugins)?;
+    let common = &arguments.common;
+
+    let choice = common.executor.or(session.settings.build.executor).unwrap_or(ExecutorChoice::Auto);
     let out =
-        arguments.out.clone().or_else(|| session.settings.build.out.clone()).unwrap_or_else(|| "out".into());
+        common.out.clone().or_else(|| session.settings.build.out.clone()).unwrap_or_else(|| "out".into());
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let jobs = arguments.jobs.or(session.settings.build.jobs).map_or(processors, usize::from);
+    let jobs = common.jobs.or(session.settings.build.jobs).map_or(processors, usize::from);
     let at_once = jobs.min(selection.jobs.len()).max(1);
     let executors = Executors::new(choice, &session.store, &session.settings.docker, cancel.clone());
     let display = report::display(selection.jobs.len());
@@ -108,6 +154,7 @@ pub fn run(arguments: &BuildArguments) -> Result<ExitCode> {
         cancel: cancel.clone(),
         out: std::path::absolute(&out).with_context(|| format!("--out {}", out.display()))?,
         force: arguments.force,
+        only_built,
         images: &images,
         threads: (jobs / at_once).max(1),
     };
@@ -272,7 +319,7 @@ impl Work<'_> {
     }
 
     fn print_json(&self, line: &JsonLine) {
-        if self.arguments.format == Format::Json {
+        if self.arguments.common.format == Format::Json {
             // A reader that has gone away does not undo what was built.
             let _ = writeln!(std::io::stdout().lock(), "{}", line.line());
         }

@@ -49,6 +49,7 @@ pub fn run(arguments: &BuildImagesArguments) -> Result<ExitCode> {
         cancel: cancel.clone(),
         out: std::path::PathBuf::new(),
         force: arguments.force,
+        only_built: false,
         images: &Images::new(ImageOptions::default(), settings),
         threads: 1,
     };

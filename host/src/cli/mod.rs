@@ -41,6 +41,8 @@ struct Arguments {
 enum Command {
     /// Build benchmarks for platforms
     Build(build::BuildArguments),
+    /// Push function images that are built to their registry
+    Push(build::PushArguments),
     /// Get or make the images that dependencies are installed in, ahead of a build
     BuildImages(build_images::BuildImagesArguments),
     /// List benchmarks, or platforms and what they support
@@ -84,7 +86,8 @@ enum Format {
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
-        Command::Build(arguments) => build::run(&arguments),
+        Command::Build(arguments) => build::build(&arguments),
+        Command::Push(arguments) => build::push(&arguments),
         Command::BuildImages(arguments) => build_images::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Plugin(command) => plugin::run(&command),

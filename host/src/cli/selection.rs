@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
@@ -10,7 +11,7 @@ use crate::suite::{Benchmark, ShrinkStep};
 use crate::target::{Filters, Target};
 
 /// Which targets a command is about.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 pub struct SelectionArguments {
     /// Benchmarks, by name or by the path of their folder [default: all of the suite]
     #[arg(value_name = "BENCHMARK")]
@@ -41,6 +42,21 @@ pub struct SelectionArguments {
 }
 
 impl SelectionArguments {
+    /// Chooses deployments with a function image, where the user chose none.
+    pub fn only_images(&mut self, plugins: &Plugins) -> Result<()> {
+        if self.deployments.is_empty() {
+            let descriptions = plugins.selected(&self.platforms).map_err(usage)?;
+            let deployments = descriptions.iter().flat_map(|plugin| &plugin.description().deployments);
+            let images: BTreeSet<&str> =
+                deployments.filter(|deployment| deployment.image).map(|one| one.name.as_str()).collect();
+            if images.is_empty() {
+                return Err(usage(anyhow!("there are no function images on {}", self.platforms.join(", "))));
+            }
+            self.deployments = images.into_iter().map(str::to_owned).collect();
+        }
+        Ok(())
+    }
+
     fn filters(&self) -> Filters {
         Filters {
             platforms: self.platforms.clone(),

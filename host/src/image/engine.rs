@@ -3,16 +3,17 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use bollard::auth::DockerCredentials;
 
 use super::plan::Plan;
 use super::{Login, Reference};
-use crate::archive::{ArchiveError, write_tar};
+use crate::archive::{ArchiveError, write_directory, write_tar};
 use crate::executor::{BuildError, Engine, ExecutionError, ImageBuild};
 use crate::language::Architecture;
 use crate::store::{Store, StoreError};
-use crate::tree::{FileEntry, Node, RelPath, Tree, TreeError};
+use crate::tree::{Digest, FileEntry, Node, RelPath, Tree, TreeError};
 
 /// Why an engine built no image.
 #[derive(Debug, thiserror::Error)]
@@ -105,8 +106,13 @@ fn credentials(name: &Reference, login: Login) -> DockerCredentials {
     credentials
 }
 
+/// Writes the folder from which an engine makes the image, for `docker build`; gives its digest.
+pub fn write_context(store: &Store, plan: &Plan, folder: &Path) -> Result<Digest, EngineBuildError> {
+    Ok(write_directory(store, &context(store, plan)?, folder)?)
+}
+
 /// The folder that `docker build` takes: the Dockerfile, and a folder for each layer.
-pub fn context(store: &Store, plan: &Plan) -> Result<Tree, EngineBuildError> {
+fn context(store: &Store, plan: &Plan) -> Result<Tree, EngineBuildError> {
     let mut context = Tree::empty();
     let digest = store.write(dockerfile(plan).as_bytes())?;
     let path = |name: &str| RelPath::new(name).expect("one name is a path");

@@ -44,7 +44,7 @@ pub use base::{Base, Platform};
 pub use config::ConfigChanges;
 pub use content::Content;
 pub use docker_login::DockerLogins;
-pub use engine::{EngineBuildError, build_in_engine, pull_by_engine, push_by_engine};
+pub use engine::{EngineBuildError, build_in_engine, pull_by_engine, push_by_engine, write_context};
 pub use error::ImageError;
 pub use layer::{Layer, write_layer};
 pub use layout::{has_layout, write_layout};

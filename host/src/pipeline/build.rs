@@ -3,7 +3,7 @@ use std::io::{self, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 
 use super::data::add_data;
 use super::deliver::deliver_image;
@@ -54,6 +54,10 @@ pub fn build(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<Outcom
     let known = query(context, job, key, &question.inputs)?;
     let (mut artifact, image, told) = match known.artifact {
         Some((artifact, told)) => (artifact, known.image, told),
+        None if context.only_built => bail!(
+            "it is not built for what its sources are now: `fnpack build` it, with the same choices ({})",
+            known.reasons.join("; ")
+        ),
         None => {
             // Of many processes that build the same, one does; the others then find it.
             let waiting = || context.progress.step(&job.target, "waiting for another build of the same");
@@ -72,7 +76,7 @@ pub fn build(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<Outcom
     if let Some(image) = image {
         let delivered = match deliver_image(context, job, key, &image) {
             // What goes into it was lost or damaged: it is made again.
-            Err(error) if missing(&error).is_some() && !made => {
+            Err(error) if missing(&error).is_some() && !made && !context.only_built => {
                 made = true;
                 reasons.push("part of what the image is made of is gone from the cache".to_owned());
                 Run::new(context, job, &question).steps_until_whole(snapshot)?;
@@ -125,7 +129,7 @@ impl Question {
         let (mut chosen, mut inputs, mut key) = last.expect("there is at least one candidate, or an error");
         // A build that was finished here is as good as one that the engine could make.
         let anew = context.force || context.pins.are_forgotten();
-        if chosen.is_provisional() && may_pull && (!finished || anew) {
+        if chosen.is_provisional() && may_pull && (!finished || anew) && !context.only_built {
             chosen = context.executors.decide(context, job, language)?;
             inputs = Inputs::of(context, job, &sources, &chosen);
             key = inputs.key();

@@ -28,6 +28,8 @@ pub struct Context<'a> {
     pub out: PathBuf,
     /// Whether to do everything anew.
     pub force: bool,
+    /// Whether what is not built is an error.
+    pub only_built: bool,
     /// What becomes of function images.
     pub images: &'a Images,
     /// How many threads one archive may use.

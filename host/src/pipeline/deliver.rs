@@ -1,13 +1,14 @@
 use anyhow::{Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
-use super::direct::{assembled, push, write};
+use super::direct::{assembled, push, write_layout, write_load_archive};
 use super::images::{ImageBuilder, ImagePlace};
 use super::limits;
 use super::pinned::with_pinned_base;
 use super::record::{ImageArtifact, ImageRecord};
 use super::{Context, Job};
-use crate::image::{self, Reference, build_in_engine, has_layout};
+use crate::archive::directory_digest;
+use crate::image::{self, Reference, build_in_engine, has_layout, write_context};
 use crate::platform::Subject;
 use crate::store::{Fingerprint, RecordKind};
 use crate::tree::{Digest, Tree};
@@ -59,14 +60,25 @@ pub fn deliver_image(
             check_size(context, job, image, whole.size())?;
             push(context, job, &whole, name)?
         }
-        ImagePlace::Folder { name, format, path } => {
+        ImagePlace::Layout { name, path } => {
             let whole = assembled(context, job, image)?;
             check_size(context, job, image, whole.size())?;
-            write(context, job, &whole, name, *format, path)?
+            write_layout(context, job, &whole, name, path)?
+        }
+        ImagePlace::LoadArchive { name, path } => {
+            let whole = assembled(context, job, image)?;
+            check_size(context, job, image, whole.size())?;
+            write_load_archive(context, job, &whole, name, path)?
+        }
+        ImagePlace::Context { path, .. } => {
+            context.progress.step(&job.target, "write Dockerfile and context");
+            write_context(context.store, &image.plan, path)?.to_string()
         }
     };
     let fingerprint = match &place {
-        ImagePlace::Folder { path, .. } => std::fs::metadata(path).ok().map(|found| Fingerprint::of(&found)),
+        ImagePlace::LoadArchive { path, .. } => {
+            std::fs::metadata(path).ok().map(|found| Fingerprint::of(&found))
+        }
         _ => None,
     };
     let delivered = Delivered { digest: digest.clone(), fingerprint };
@@ -88,12 +100,13 @@ fn there(context: &Context, job: &Job, key: &Digest, place: &ImagePlace) -> Resu
             let wanted = digest.parse().map_err(|error| anyhow!("{error}"))?;
             context.images.registries().verify(&name, wanted, &super::direct::Shown { context, job })?
         }
-        ImagePlace::Folder { path, .. } if path.is_dir() => {
-            digest.parse().is_ok_and(|digest| has_layout(path, digest))
-        }
-        ImagePlace::Folder { path, .. } => {
+        ImagePlace::Layout { path, .. } => digest.parse().is_ok_and(|digest| has_layout(path, digest)),
+        ImagePlace::LoadArchive { path, .. } => {
             let now = std::fs::metadata(path).ok().map(|found| Fingerprint::of(&found));
             now.is_some() && now == delivered.fingerprint
+        }
+        ImagePlace::Context { path, .. } => {
+            directory_digest(path).is_ok_and(|found| found.to_string() == digest)
         }
     };
     Ok(found.then_some(digest))

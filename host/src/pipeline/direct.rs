@@ -4,12 +4,11 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 
-use super::images::ImageFormat;
 use super::record::ImageRecord;
 use super::{Context, Job, size};
 use crate::image::{
-    ConfigChanges, Event, Image, ImageError, Platform, Progress, PushOptions, Reference, assemble,
-    write_layer, write_layout, write_load_archive,
+    self, ConfigChanges, Event, Image, ImageError, Platform, Progress, PushOptions, Reference, assemble,
+    write_layer,
 };
 use crate::language::Architecture;
 use crate::store::remove_stale_temporaries;
@@ -105,23 +104,25 @@ pub fn push(context: &Context, job: &Job, image: &Image, name: &str) -> Result<S
     Ok(image.digest.to_string())
 }
 
-/// Writes an image to the output folder; gives the digest of its manifest.
-pub fn write(
+/// Writes an image as an OCI layout; gives the digest of its manifest.
+pub fn write_layout(context: &Context, job: &Job, image: &Image, name: &str, path: &Path) -> Result<String> {
+    let (registries, shown) = (context.images.registries(), Shown { context, job });
+    let name: Reference = name.parse()?;
+    path.parent().into_iter().for_each(remove_stale_temporaries);
+    image::write_layout(registries, image, name.tag(), context.store, path, &shown)?;
+    Ok(image.digest.to_string())
+}
+
+/// Writes an image as an archive for `docker load`; gives the digest of its manifest.
+pub fn write_load_archive(
     context: &Context,
     job: &Job,
     image: &Image,
     name: &str,
-    format: ImageFormat,
     path: &Path,
 ) -> Result<String> {
     let (registries, shown) = (context.images.registries(), Shown { context, job });
-    let name: Reference = name.parse()?;
     path.parent().into_iter().for_each(remove_stale_temporaries);
-    match format {
-        ImageFormat::Oci => write_layout(registries, image, name.tag(), context.store, path, &shown)?,
-        ImageFormat::DockerArchive => {
-            write_load_archive(registries, image, &[name], context.store, path, &shown)?;
-        }
-    }
+    image::write_load_archive(registries, image, &[name.parse()?], context.store, path, &shown)?;
     Ok(image.digest.to_string())
 }

@@ -105,7 +105,14 @@ impl<'a> Executors<'a> {
         }
         let why = (!must).then(|| "the engine has the build image".to_owned());
         match (there, &image.origin) {
-            (Some(digest), _) => Ok(vec![Chosen { place: image.place(digest), why, provisional: false }]),
+            (Some(digest), _) => {
+                let mut candidates = vec![Chosen { place: image.place(digest), why, provisional: false }];
+                // What is built may have been built by either.
+                if context.only_built && !must {
+                    candidates.extend(host(None, false)?);
+                }
+                Ok(candidates)
+            }
             (None, ImageOrigin::Recipe(_)) => {
                 Ok(vec![Chosen { place: image.place(String::new()), why: None, provisional: true }])
             }

@@ -31,6 +31,8 @@ pub enum ImageFormat {
     Oci,
     /// An archive for `docker load`
     DockerArchive,
+    /// A folder with a Dockerfile, for `docker build`
+    Dockerfile,
 }
 
 /// What a user wants done with function images.
@@ -108,13 +110,25 @@ pub enum ImagePlace {
         /// Who makes it.
         builder: ImageBuilder,
     },
-    /// In the output folder.
-    Folder {
+    /// In the output folder, as an OCI image layout.
+    Layout {
+        /// Its name for those who read it.
+        name: String,
+        /// The folder.
+        path: PathBuf,
+    },
+    /// In the output folder, as an archive for `docker load`.
+    LoadArchive {
         /// Its name where it is loaded.
         name: String,
-        /// In which form.
-        format: ImageFormat,
-        /// The folder or file.
+        /// The file.
+        path: PathBuf,
+    },
+    /// Not made yet: what `docker build` makes it of, in the output folder.
+    Context {
+        /// The name that it may be given.
+        name: String,
+        /// The folder.
         path: PathBuf,
     },
 }
@@ -127,10 +141,11 @@ impl fmt::Display for ImagePlace {
                 f.write_str("pushed, by the direct builder")
             }
             Self::Registry { builder: ImageBuilder::Engine, .. } => f.write_str("pushed, by the engine"),
-            Self::Folder { format: ImageFormat::Oci, path, .. } => {
+            Self::Layout { path, .. } => {
                 write!(f, "an OCI layout in {}, by the direct builder", path.display())
             }
-            Self::Folder { format: ImageFormat::DockerArchive, path, .. } => {
+            Self::Context { path, .. } => write!(f, "for `docker build`, {}", path.display()),
+            Self::LoadArchive { path, .. } => {
                 write!(f, "for `docker load`, {}, by the direct builder", path.display())
             }
         }
@@ -159,7 +174,8 @@ impl ImagePlace {
         check_tag(&tag).map_err(|error| anyhow!("{}: {error}", job.target))?;
         let name = |repository: &str| format!("{}:{tag}", repository.trim_end_matches('/'));
         let needs_engine = !image.plan.run.is_empty();
-        if needs_engine && (options.builder == Some(ImageBuilder::Direct) || options.format.is_some()) {
+        let is_written = options.format.is_some_and(|format| format != ImageFormat::Dockerfile);
+        if needs_engine && (options.builder == Some(ImageBuilder::Direct) || is_written) {
             bail!(
                 "the image of {} runs commands ({}), which needs an engine: leave out --image-builder direct and \
                  --image-format",
@@ -192,22 +208,26 @@ impl ImagePlace {
             (None, None, Err(_)) => ImageFormat::Oci,
             (None, _, Ok(_)) => return Ok(Self::Engine { name }),
         };
-        let file = match format {
-            ImageFormat::Oci => "image",
-            ImageFormat::DockerArchive => "image.tar",
-        };
         let stem = match job.target.deployment.as_str() {
             "container" => String::new(),
             deployment => format!("{deployment}-"),
         };
-        let path = context.out.join(job.target.folder()).join(format!("{stem}{file}"));
-        Ok(Self::Folder { name, format, path })
+        let path = |file: &str| context.out.join(job.target.folder()).join(format!("{stem}{file}"));
+        Ok(match format {
+            ImageFormat::Oci => Self::Layout { name, path: path("image") },
+            ImageFormat::DockerArchive => Self::LoadArchive { name, path: path("image.tar") },
+            ImageFormat::Dockerfile => Self::Context { name, path: path("context") },
+        })
     }
 
     /// What images in this place are asked for by.
     pub fn name(&self) -> &str {
         match self {
-            Self::Engine { name } | Self::Registry { name, .. } | Self::Folder { name, .. } => name,
+            Self::Engine { name }
+            | Self::Registry { name, .. }
+            | Self::Layout { name, .. }
+            | Self::LoadArchive { name, .. }
+            | Self::Context { name, .. } => name,
         }
     }
 
@@ -216,7 +236,7 @@ impl ImagePlace {
         match self {
             Self::Engine { .. } => ImageBuilder::Engine,
             Self::Registry { builder, .. } => *builder,
-            Self::Folder { .. } => ImageBuilder::Direct,
+            Self::Layout { .. } | Self::LoadArchive { .. } | Self::Context { .. } => ImageBuilder::Direct,
         }
     }
 
