@@ -120,6 +120,16 @@ def test_the_image_is_the_same_wherever_it_goes(fnpack, images):
     assert index["manifests"][0]["digest"] == runs[0].target["image"]["digest"]
 
 
+def test_a_dry_run_tells_of_the_image_and_does_nothing(fnpack, images, registry, repository):
+    build(fnpack, images, "--push", "--dry-run").says("image: to do")
+    assert not (images.root / "fnpack.lock").exists()
+    image = build(fnpack, images, "--push").target["image"]
+    build(fnpack, images, "--push", "--dry-run").says(f"image {image['name']}", "cached")
+    elsewhere = f"{repository}/elsewhere"
+    build(fnpack, images, "--push", "--dry-run", "--registry", elsewhere).says(f"image {elsewhere}", "direct builder): to do")
+    assert registry.call("GET", f"/v2/{elsewhere.split('/', 1)[1]}/tags/list")[0].status == 404
+
+
 def test_the_dockerfile_and_its_context_can_be_had(fnpack, images, registry):
     run = build(fnpack, images, "--image-format", "dockerfile")
     context = fnpack.out / "aws/010.hello/python-3.11-x64/context"

@@ -311,8 +311,8 @@ impl Work<'_> {
                 StepState::Runs => "to do",
                 StepState::Unknown => "to do, after what is above",
             };
-            let key = key.map(|key| key.hex()).unwrap_or_default();
-            text.push_str(&format!("\n  {title}: {state}, key {key}"));
+            let key = key.map(|key| format!(", key {}", key.hex())).unwrap_or_default();
+            text.push_str(&format!("\n  {title}: {state}{key}"));
         }
         self.display.done(&job.target, &text);
         Ok(())

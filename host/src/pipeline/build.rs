@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, bail};
 
 use super::data::add_data;
-use super::deliver::deliver_image;
+use super::deliver::{deliver_image, plan_delivery};
 use super::downloads::add_downloads;
 use super::image::plan_image;
 use super::install::install;
@@ -276,7 +276,13 @@ pub fn plan(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<(Vec<St
     let known = query(context, job, &question.key, &question.inputs)?;
     let whole = |state| Step { title: "package code".to_owned(), key: Some(question.key), state };
     if known.artifact.is_some() {
-        return Ok((vec![whole(StepState::Cached)], Vec::new()));
+        let mut steps = vec![whole(StepState::Cached)];
+        if let Some(image) = known.image {
+            let (title, is_there) = plan_delivery(context, job, &question.key, &image)?;
+            let state = if is_there { StepState::Cached } else { StepState::Runs };
+            steps.push(Step { title, key: None, state });
+        }
+        return Ok((steps, Vec::new()));
     }
     let mut run = Run::new(context, job, &question);
     run.plan = Some(Mutex::default());
@@ -291,6 +297,9 @@ pub fn plan(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<(Vec<St
         steps.push(Step { title: "install".to_owned(), key: None, state: StepState::Unknown });
     }
     steps.push(whole(end));
+    if job.plugin.description().deployment(&job.target.deployment).image {
+        steps.push(Step { title: "image".to_owned(), key: None, state: StepState::Unknown });
+    }
     Ok((steps, known.reasons))
 }
 

@@ -8,7 +8,7 @@ use super::pinned::with_pinned_base;
 use super::record::{ImageArtifact, ImageRecord};
 use super::{Context, Job};
 use crate::archive::directory_digest;
-use crate::image::{self, Reference, build_in_engine, has_layout, write_context};
+use crate::image::{self, Plan, Reference, build_in_engine, has_layout, write_context};
 use crate::platform::Subject;
 use crate::store::{Fingerprint, RecordKind};
 use crate::tree::{Digest, Tree};
@@ -33,10 +33,9 @@ pub fn deliver_image(
     let place = ImagePlace::of(context, job, build, image)?;
     let artifact =
         |digest: String| ImageArtifact { name: place.name().to_owned(), digest, place: place.to_string() };
-    let (plan, base) = with_pinned_base(context, job, &place, &image.plan)?;
+    let (plan, base) = with_pinned_base(context, job, &place, &image.plan, true)?;
     let image = &ImageRecord { plan, ..image.clone() };
-    let key = format!("{build} {} {} {}", place.identity(), image.plan.base, base.unwrap_or_default());
-    let key = Digest::of(key.as_bytes());
+    let key = delivery_key(build, &place, &image.plan, base);
     if !context.force
         && let Some(digest) = there(context, job, &key, &place)?
     {
@@ -84,6 +83,27 @@ pub fn deliver_image(
     let delivered = Delivered { digest: digest.clone(), fingerprint };
     context.store.put_record(RecordKind::Image, &key, &delivered)?;
     Ok((artifact(digest), true))
+}
+
+/// What bringing a build's image to its place would be called, and whether it is there. Nothing is
+/// done.
+pub fn plan_delivery(
+    context: &Context,
+    job: &Job,
+    build: &Digest,
+    image: &ImageRecord,
+) -> Result<(String, bool)> {
+    let place = ImagePlace::of(context, job, build, image)?;
+    let (plan, base) = with_pinned_base(context, job, &place, &image.plan, false)?;
+    let key = delivery_key(build, &place, &plan, base);
+    let is_there = !context.force && there(context, job, &key, &place)?.is_some();
+    Ok((format!("image {} ({place})", place.name()), is_there))
+}
+
+/// What a delivery is remembered under.
+fn delivery_key(build: &Digest, place: &ImagePlace, plan: &Plan, base: Option<String>) -> Digest {
+    let key = format!("{build} {} {} {}", place.identity(), plan.base, base.unwrap_or_default());
+    Digest::of(key.as_bytes())
 }
 
 /// The digest of an image that was delivered earlier and is still in its place.

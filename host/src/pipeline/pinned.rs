@@ -34,24 +34,26 @@ pub fn pin(context: &Context, job: &Job, engine: &Engine, image: &str) -> Result
 
 /// A function image's plan with its base by digest, which is recorded where none was. The second is
 /// what else tells one base from another: the engine's digest of an image that no registry has.
+/// Unless it `may_get`, nothing is recorded, and no engine asked to get a base.
 pub fn with_pinned_base(
     context: &Context,
     job: &Job,
     place: &ImagePlace,
     plan: &Plan,
+    may_get: bool,
 ) -> Result<(Plan, Option<String>)> {
     let base = &plan.base;
     let mut local = None;
     if !base.contains('@') && context.pins.digest(base).is_none() {
-        if place.builder() == ImageBuilder::Direct {
+        if place.builder() == ImageBuilder::Engine {
+            local = base_of_engine(context, job, plan, may_get)?;
+        } else if may_get {
             let name: Reference = base.parse()?;
             // That it is not there is told where it is needed.
             let found = context.images.registries().digest_of(&name, &Shown { context, job });
             if let Ok(Some(digest)) = found {
                 record(context, job, base, &digest.to_string());
             }
-        } else {
-            local = base_of_engine(context, job, plan)?;
         }
     }
     Ok((Plan { base: pinned(context, base), ..plan.clone() }, local))
@@ -59,10 +61,13 @@ pub fn with_pinned_base(
 
 /// Has the engine get a base that it does not have; gives the engine's digest of a base without one
 /// in a registry.
-fn base_of_engine(context: &Context, job: &Job, plan: &Plan) -> Result<Option<String>> {
+fn base_of_engine(context: &Context, job: &Job, plan: &Plan, may_get: bool) -> Result<Option<String>> {
     let engine = context.executors.engine().map_err(|error| anyhow!("{error}"))?;
     let base = &plan.base;
     let mut there = engine.image_digest(base)?;
+    if !may_get {
+        return Ok(there);
+    }
     if there.is_none() || is_to_update(context, base) {
         let name: Reference = base.parse()?;
         context.progress.step(&job.target, &format!("pulling {base}"));
