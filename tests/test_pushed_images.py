@@ -236,6 +236,16 @@ class TestPush:
 
 
 class TestWrong:
+    def test_an_image_over_the_platforms_limit_is_not_pushed(self, fnpack, images, registry, repository):
+        """Its base says so in its manifest; it is not that large."""
+        manifest = registry.manifest("base", "amd64")
+        manifest["layers"][0]["size"] = 11 << 30
+        registry.put_manifest("base", "large", manifest, manifest["mediaType"])
+        settings = (images.root / "fnpack.toml").read_text()
+        images.settings(settings.replace("/base:1", "/base:large"))
+        build(fnpack, images, "--push", status=1).says("the image has 11.0 GiB", "10.0 GiB", "Lambda refuses it", ".python_packages")
+        assert registry.call("GET", f"/v2/{repository.split('/', 1)[1]}/tags/list")[0].status == 404
+
     def test_there_is_nowhere_to_push_to(self, fnpack, images):
         images.settings("")
         build(fnpack, images, "--push", status=1).says("no repository", "--registry", "repository")

@@ -43,6 +43,11 @@ impl Image {
     pub fn size(&self) -> u64 {
         self.layers.iter().map(|layer| layer.blob.size()).sum::<u64>() + self.config.len() as u64
     }
+
+    /// The bytes of the base's layers, as its registry keeps them: compressed.
+    pub fn base_size(&self) -> u64 {
+        self.layers.iter().filter(|layer| layer.from.is_some()).map(|layer| layer.blob.size()).sum()
+    }
 }
 
 /// Puts layers on a base. Each comes with what the image's history tells of it: a few words without

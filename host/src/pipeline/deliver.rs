@@ -8,7 +8,7 @@ use super::pinned::with_pinned_base;
 use super::record::{ImageArtifact, ImageRecord};
 use super::{Context, Job};
 use crate::archive::directory_digest;
-use crate::image::{self, Plan, Reference, build_in_engine, has_layout, write_context};
+use crate::image::{self, Image, Plan, Reference, build_in_engine, has_layout, write_context};
 use crate::platform::Subject;
 use crate::store::{Fingerprint, RecordKind};
 use crate::tree::{Digest, Tree};
@@ -56,17 +56,17 @@ pub fn deliver_image(
         }
         ImagePlace::Registry { name, builder: ImageBuilder::Direct } => {
             let whole = assembled(context, job, image)?;
-            check_size(context, job, image, whole.size())?;
+            check_own_size(context, job, image, &whole)?;
             push(context, job, &whole, name)?
         }
         ImagePlace::Layout { name, path } => {
             let whole = assembled(context, job, image)?;
-            check_size(context, job, image, whole.size())?;
+            check_own_size(context, job, image, &whole)?;
             write_layout(context, job, &whole, name, path)?
         }
         ImagePlace::LoadArchive { name, path } => {
             let whole = assembled(context, job, image)?;
-            check_size(context, job, image, whole.size())?;
+            check_own_size(context, job, image, &whole)?;
             write_load_archive(context, job, &whole, name, path)?
         }
         ImagePlace::Context { path, .. } => {
@@ -169,14 +169,21 @@ fn push_from_engine(context: &Context, job: &Job, name: &str) -> Result<String> 
     pushed.map(|digest| digest.to_string()).ok_or_else(|| anyhow!("{name} was pushed, and is not there"))
 }
 
+/// Checks an image that no engine has unpacked: its base has at least its compressed bytes.
+fn check_own_size(context: &Context, job: &Job, image: &ImageRecord, whole: &Image) -> Result<()> {
+    check_size(context, job, image, whole.base_size() + own_files(context, image)?.size())
+}
+
+/// The files that an image adds to its base.
+fn own_files(context: &Context, image: &ImageRecord) -> Result<Tree> {
+    let mut layers = image.plan.layers.iter();
+    layers.try_fold(Tree::empty(), |own, layer| Ok(own.overlay(&context.store.tree(&layer.tree)?)))
+}
+
 /// An image over a hard limit is an error; over another, the user is told.
 fn check_size(context: &Context, job: &Job, image: &ImageRecord, bytes: u64) -> Result<()> {
     let limits = &job.plugin.description().deployment(&job.target.deployment).limits;
-    let mut own = Tree::empty();
-    for layer in &image.plan.layers {
-        own = own.overlay(&context.store.tree(&layer.tree)?);
-    }
-    for passed in limits::passed(limits, Subject::Image, bytes, &own) {
+    for passed in limits::passed(limits, Subject::Image, bytes, &own_files(context, image)?) {
         if passed.hard {
             bail!("{}", passed.text);
         }
