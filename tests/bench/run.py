@@ -50,6 +50,8 @@ def alternately(rounds: int, *measured) -> list[float]:
 
 
 def show(seconds: float) -> str:
+    if seconds < 0.001:
+        return f"{seconds * 1e6:.0f} µs"
     return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
@@ -202,7 +204,10 @@ def plugin(folder: Path) -> None:
 def main() -> None:
     subprocess.run(["cargo", "build", "--release", "--locked", "-q", "-p", "fnpack", "--example", "measure"], cwd=PROJECT, check=True)
     wanted = [word for word in sys.argv[1:] if not word.startswith("--")]
-    for measurement in (nothing_changed, one_line_edited, cold, plugin, large_zip):
+    # Of its own file, which needs what is defined here.
+    from images import image_edits, many_targets
+
+    for measurement in (nothing_changed, many_targets, one_line_edited, cold, plugin, large_zip, image_edits):
         if wanted and measurement.__name__ not in wanted:
             continue
         with tempfile.TemporaryDirectory(prefix="fnpack-bench-") as folder:
@@ -216,4 +221,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # What images.py imports is this module, not another one of the same file.
+    sys.modules["run"] = sys.modules["__main__"]
     main()
