@@ -1,6 +1,7 @@
 """A real registry, and images put into it by hand."""
 
 import base64
+import crypt
 import gzip
 import hashlib
 import http.client
@@ -17,7 +18,6 @@ from pathlib import Path
 
 # The user `me` and its password.
 PASSWORD = "pass-9f3c"
-HTPASSWD = "me:$2y$05$abcdefghijklmnopqrstuuu7.wCeDKFTygTP/ocG0juRiPxCyyo2u\n"
 BASIC = base64.b64encode(f"me:{PASSWORD}".encode()).decode()
 DOCKER = "application/vnd.docker."
 OCI = "application/vnd.oci.image."
@@ -44,7 +44,9 @@ def sha256(data: bytes) -> str:
 class Registry:
     """A real registry on a loopback port, with its storage in a folder."""
 
-    def __init__(self, folder: Path, login: bool = False, certificate: tuple[Path, Path] | None = None):
+    def __init__(self, folder: Path, login: bool = False, certificate: tuple[Path, Path] | None = None,
+                 user: str = "me", password: str = PASSWORD):
+        self.user, self.password = user, password
         # Another process may take a port that was just free.
         for attempt in range(3):
             if self.start(folder, login, certificate):
@@ -58,7 +60,8 @@ class Registry:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.host = f"127.0.0.1:{self.port}"
-        self.authorization = f"Basic {BASIC}" if login else None
+        basic = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        self.authorization = f"Basic {basic}" if login else None
         config = {
             "version": 0.1,
             "log": {"level": "error", "accesslog": {"disabled": True}},
@@ -68,7 +71,8 @@ class Registry:
         if certificate:
             config["http"]["tls"] = {"certificate": str(certificate[0]), "key": str(certificate[1])}
         if login:
-            (folder / "htpasswd").write_text(HTPASSWD)
+            hashed = crypt.crypt(self.password, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16))
+            (folder / "htpasswd").write_text(f"{self.user}:{hashed}\n")
             config["auth"] = {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}}
         (folder / "config.yml").write_text(json.dumps(config))
         self.log = open(folder / "log", "wb")

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::ImageError;
 
@@ -47,6 +48,12 @@ pub trait Logins: Send + Sync {
     /// The login for a registry, as [`Repository::registry`](super::Repository::registry) names it;
     /// none to go without.
     fn login(&self, registry: &str) -> Result<Option<Login>, ImageError>;
+
+    /// Whether the login that was given last for a registry is about to end, so that another is to
+    /// be asked for. Most do not say.
+    fn is_ended(&self, _registry: &str) -> bool {
+        false
+    }
 }
 
 /// Nobody logs in.
@@ -62,6 +69,20 @@ impl Logins for NoLogins {
 impl Logins for Box<dyn Logins> {
     fn login(&self, registry: &str) -> Result<Option<Login>, ImageError> {
         (**self).login(registry)
+    }
+
+    fn is_ended(&self, registry: &str) -> bool {
+        (**self).is_ended(registry)
+    }
+}
+
+impl<L: Logins + ?Sized> Logins for Arc<L> {
+    fn login(&self, registry: &str) -> Result<Option<Login>, ImageError> {
+        (**self).login(registry)
+    }
+
+    fn is_ended(&self, registry: &str) -> bool {
+        (**self).is_ended(registry)
     }
 }
 
@@ -107,6 +128,10 @@ impl Logins for ExplicitLogins {
             Some(ask) => ask().map(Some),
             None => self.rest.login(registry),
         }
+    }
+
+    fn is_ended(&self, registry: &str) -> bool {
+        !self.given.contains_key(registry) && self.rest.is_ended(registry)
     }
 }
 

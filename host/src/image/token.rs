@@ -65,6 +65,10 @@ impl Entrance {
         let Some(challenge) = self.challenge.clone() else {
             return Ok(Authorization { header: None, with_login: false });
         };
+        if self.login.is_some() && source.logins.is_ended(source.registry) {
+            self.tokens.clear();
+            self.login = None;
+        }
         let was_known = self.login.is_some();
         let login = match &self.login {
             Some(login) => login.clone(),

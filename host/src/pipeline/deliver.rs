@@ -161,6 +161,7 @@ fn push_from_engine(context: &Context, job: &Job, name: &str) -> Result<String> 
         bail!("{name} is another image there ({there}); give --overwrite to take the tag from it");
     }
     context.progress.step(&job.target, &format!("push image (engine, {name})"));
+    context.images.prepare_repository(reference.repository())?;
     let login = context.images.login(&reference)?;
     let said = &mut |line: &str| context.progress.output(&job.target, line);
     image::push_by_engine(engine, &reference, login, said)

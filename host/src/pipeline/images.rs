@@ -1,6 +1,6 @@
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::record::ImageRecord;
 use super::{Context, Job};
 use crate::image::{
-    self, DockerLogins, Login, Logins, NoLogins, Reference, Registries, Repository, check_tag,
+    self, CloudLogins, DockerLogins, Login, Logins, NoLogins, Reference, Registries, Repository, check_tag,
 };
 use crate::suite::Settings;
 use crate::tree::Digest;
@@ -55,6 +55,7 @@ pub struct Images {
     /// What the user wants.
     pub options: ImageOptions,
     settings: image::RegistrySettings,
+    logins: Arc<CloudLogins>,
     registries: OnceLock<Registries>,
 }
 
@@ -68,27 +69,28 @@ impl Images {
             ca_bundle: settings.docker.ca_bundle.clone(),
             ..Default::default()
         };
-        Self { options, settings, registries: OnceLock::new() }
+        let logins = Arc::new(CloudLogins::before(docker_logins(), settings.ca_bundle.clone()));
+        Self { options, settings, logins, registries: OnceLock::new() }
     }
 
     /// Speaks with registries.
     pub fn registries(&self) -> &Registries {
-        self.registries.get_or_init(|| Registries::new(self.settings.clone(), logins()))
+        self.registries.get_or_init(|| Registries::new(self.settings.clone(), self.logins.clone()))
     }
 
     /// The login for the registry of an image.
     pub fn login(&self, image: &Reference) -> Result<Option<Login>> {
-        Ok(logins().login(image.repository().registry())?)
+        Ok(self.logins.login(image.repository().registry())?)
     }
 
     /// Makes a repository where its registry wants that before a push.
-    pub fn prepare_repository(&self, _repository: &Repository) -> Result<()> {
-        Ok(())
+    pub fn prepare_repository(&self, repository: &Repository) -> Result<()> {
+        Ok(self.logins.prepare(repository)?)
     }
 }
 
 /// The user's logins, as `docker login` left them.
-fn logins() -> Box<dyn Logins> {
+fn docker_logins() -> Box<dyn Logins> {
     match DockerLogins::of_user() {
         Some(logins) => Box::new(logins),
         None => Box::new(NoLogins),
