@@ -149,6 +149,11 @@ class TestEcr:
         run = push(fnpack, images, env=SOMEBODY | {"AWS_ENDPOINT_URL": api.url}, status=1)
         run.says(f"{ECR}/functions", "cannot be created", "AccessDeniedException", "not authorized to perform")
 
+    def test_certificates_that_are_none_are_told(self, fnpack, images, tmp_path):
+        (tmp_path / "bundle.pem").write_text("-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n")
+        images.settings((images.root / "fnpack.toml").read_text() + f'[docker]\nca-bundle = "{tmp_path}/bundle.pem"\n')
+        push(fnpack, images, env=SOMEBODY, status=1).says("bundle.pem")
+
     def test_the_api_cannot_be_reached(self, fnpack, images):
         push(fnpack, images, env=SOMEBODY | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, status=1).says(ECR, "refused")
 
@@ -270,6 +275,14 @@ class TestGoogle:
     def test_a_tool_that_knows_nobody_is_told(self, fnpack, images, with_tool):
         env = with_tool("echo 'You do not currently have an active account selected.' >&2; exit 1")
         push(fnpack, images, env=env, status=1).says(GOOGLE, "gcloud auth print-access-token", "active account selected")
+
+    def test_a_registry_that_asks_for_nobody_needs_no_tool(self, fnpack, images, with_tool, tmp_path):
+        open_one = Registry(tmp_path / "open")
+        try:
+            suite_for(images, open_one, GOOGLE)
+            push(fnpack, images, env=with_tool("exit 1")).status_is("built")
+        finally:
+            open_one.stop()
 
     def test_without_any_login_the_registry_is_named(self, fnpack, images):
         push(fnpack, images, status=1).says(GOOGLE, "login")

@@ -16,6 +16,7 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provi
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::runtime::Runtime;
+use url::Url;
 
 use super::{ImageError, Login, Repository, Secret};
 
@@ -141,10 +142,11 @@ impl Ecr {
         let trusted = self.trusted()?;
         let tls = TlsContext::builder().with_trust_store(trusted).build();
         let tls = tls.map_err(|error| unusable(error.to_string()))?;
+        let proxy = proxy().map_err(unusable)?;
         let http =
             aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
                 let mut connector = Connector::builder()
-                    .proxy_config(ProxyConfig::from_env())
+                    .proxy_config(proxy.clone())
                     .tls_provider(Provider::Rustls(CryptoMode::Ring))
                     .tls_context(tls.clone());
                 connector.set_connector_settings(settings.cloned());
@@ -167,9 +169,9 @@ impl Ecr {
     fn trusted(&self) -> Result<TrustStore, ImageError> {
         let trusted = TrustStore::default().with_native_roots(true);
         let Some(file) = &self.ca_bundle else { return Ok(trusted) };
-        let bad =
-            |error: std::io::Error| ImageError::CaBundle { file: file.clone(), reason: error.to_string() };
-        Ok(trusted.with_pem_certificate(std::fs::read(file).map_err(bad)?))
+        // The SDK panics at what is no certificate.
+        super::http::certificates(file)?;
+        Ok(trusted.with_pem_certificate(std::fs::read(file).map_err(ImageError::io("read", file))?))
     }
 
     /// Waits for an answer of AWS.
@@ -180,6 +182,29 @@ impl Ecr {
         });
         runtime.block_on(question)
     }
+}
+
+/// The proxy of the environment, for what is encrypted: what tells a machine of its role is asked
+/// without.
+fn proxy() -> Result<ProxyConfig, String> {
+    let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let first = |names: &[&str]| names.iter().find_map(set);
+    let Some(address) = first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]) else {
+        return Ok(ProxyConfig::disabled());
+    };
+    let bad = |reason: String| format!("the proxy of the environment cannot be used: {reason}");
+    let mut url = Url::parse(&address).map_err(|error| bad(error.to_string()))?;
+    let login = (url.username().to_owned(), url.password().unwrap_or_default().to_owned());
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    let mut proxy = ProxyConfig::https(url.as_str()).map_err(|error| bad(error.to_string()))?;
+    if !login.0.is_empty() {
+        proxy = proxy.with_basic_auth(login.0, login.1);
+    }
+    Ok(match first(&["no_proxy", "NO_PROXY"]) {
+        Some(rules) => proxy.no_proxy(rules),
+        None => proxy,
+    })
 }
 
 /// Whether there are credentials; an error where there are some that cannot be used.

@@ -215,6 +215,14 @@ pub enum ImageError {
         /// Why.
         reason: String,
     },
+    /// Nobody is logged in who could be; what anybody may read can be read all the same.
+    #[error("no login for {registry}: {reason}")]
+    Nobody {
+        /// Which registry.
+        registry: String,
+        /// Why.
+        reason: String,
+    },
     /// The cache could not give or take what an image is made of.
     #[error("{0}")]
     Store(#[from] StoreError),

@@ -47,7 +47,10 @@ pub fn login_of_tool(registry: &str) -> Result<Option<Login>, ImageError> {
     let _ = tool.stderr.take().map(|mut out| out.read_to_string(&mut complained));
     match tool.wait() {
         Ok(status) if status.success() && !said.trim().is_empty() => Ok(Some(login(&said))),
-        _ => Err(unusable(format!("`gcloud auth print-access-token` gives no token: {}", complained.trim()))),
+        _ => Err(ImageError::Nobody {
+            registry: registry.to_owned(),
+            reason: format!("`gcloud auth print-access-token` gives no token: {}", complained.trim()),
+        }),
     }
 }
 

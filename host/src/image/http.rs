@@ -1,6 +1,7 @@
 //! HTTP as registries need it: the two kinds of connection, and what their failures mean.
 
 use std::io::{self, Read};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use ureq::config::RedirectAuthHeaders;
@@ -151,19 +152,28 @@ fn roots(settings: &RegistrySettings) -> Result<RootCerts, ImageError> {
     let mut roots: Vec<Certificate<'static>> =
         found.certs.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
     if let Some(file) = &settings.ca_bundle {
-        let bad = |reason: String| ImageError::CaBundle { file: file.clone(), reason };
-        let pem = std::fs::read(file).map_err(|error| bad(error.to_string()))?;
-        let before = roots.len();
-        for item in parse_pem(&pem) {
-            if let PemItem::Certificate(certificate) = item.map_err(|error| bad(error.to_string()))? {
-                roots.push(certificate);
-            }
-        }
-        if roots.len() == before {
-            return Err(bad("no certificate is in it".to_owned()));
-        }
+        roots.extend(certificates(file)?);
     }
     Ok(RootCerts::new_with_certs(&roots))
+}
+
+/// The certificates of a file in PEM form; it must have one.
+pub fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>, ImageError> {
+    let bad = |reason: String| ImageError::CaBundle { file: file.to_path_buf(), reason };
+    let pem = std::fs::read(file).map_err(|error| bad(error.to_string()))?;
+    let mut found = Vec::new();
+    for item in parse_pem(&pem) {
+        if let PemItem::Certificate(certificate) = item.map_err(|error| bad(error.to_string()))? {
+            // Others panic at what is none.
+            let der = certificate.der().to_vec().into();
+            rustls::RootCertStore::empty().add(der).map_err(|error| bad(error.to_string()))?;
+            found.push(certificate);
+        }
+    }
+    if found.is_empty() {
+        return Err(bad("no certificate is in it".to_owned()));
+    }
+    Ok(found)
 }
 
 /// Whether a URL is of this machine.

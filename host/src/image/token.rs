@@ -72,7 +72,10 @@ impl Entrance {
         let was_known = self.login.is_some();
         let login = match &self.login {
             Some(login) => login.clone(),
-            None => self.login.insert(source.logins.login(source.registry)?).clone(),
+            None => match source.logins.login(source.registry) {
+                Err(ImageError::Nobody { .. }) if may_be_anybody(&challenge, scopes) => None,
+                login => self.login.insert(login?).clone(),
+            },
         };
         let with_login = login.is_some();
         let header = match (challenge, login) {
@@ -111,6 +114,11 @@ impl Entrance {
         self.tokens.clear();
         self.login = None;
     }
+}
+
+/// Whether a token service may let in anybody, for nothing but reading.
+fn may_be_anybody(challenge: &Challenge, scopes: &[String]) -> bool {
+    matches!(challenge, Challenge::Bearer { .. }) && scopes.iter().all(|scope| scope.ends_with(":pull"))
 }
 
 fn basic(user: &str, password: &Secret) -> Secret {
