@@ -84,5 +84,5 @@ def test_an_image_with_torch_classifies_pictures(fnpack, registry, suite, aws, t
     # A network is downloaded once.
     times = [body["result"]["measurement"]["model_download_time"] for body in bodies]
     assert times[0] > 0 and times[1] == 0 and times[2] > 0
-    assert outcome.kind == "error" and "`model`" in outcome.payload["errorMessage"]
+    assert outcome.kind == "error" and "`object`" in outcome.payload["errorMessage"]
     assert broken.kind == "error" and "cut off" in broken.payload["errorMessage"]
