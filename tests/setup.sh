@@ -191,6 +191,7 @@ cpp_images() {
     libopencv-core-dev libopencv-imgcodecs-dev libopencv-imgproc-dev \
     libigraph-dev libarpack2-dev libblas-dev liblapack-dev libglpk-dev libgmp-dev libplfit-dev libxml2-dev \
     libturbojpeg0-dev libhiredis-dev
+  "$tests/images/cpp.sh" fnpack-test-cpp-torch:12 "$runtime" libtorch-dev
 }
 
 engine() {

@@ -11,6 +11,8 @@ NEW_JAVA_IMAGE = "fnpack-test-java:25"
 CPP_IMAGE = "fnpack-test-cpp:12"
 # The same with the libraries that benchmarks are linked with.
 CPP_FULL_IMAGE = "fnpack-test-cpp-full:12"
+# With torch alone, and what it depends on.
+CPP_TORCH_IMAGE = "fnpack-test-cpp-torch:12"
 
 
 def docker(*args: str, check: bool = True) -> str:
