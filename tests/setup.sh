@@ -86,6 +86,13 @@ python_environments() {
     "$root/.venv/bin/uv" pip install --quiet --python "$tools/runtime-python/bin/python" -r "$runtime"
     remember "$tools/runtime-python" "$runtime"
   fi
+  if ! current "$tools/runtime-python-arm64" "$runtime"; then
+    say "getting the Lambda runtime of Python for arm64"
+    rm -rf "$tools/runtime-python-arm64"
+    "$root/.venv/bin/uv" pip install --quiet --target "$tools/runtime-python-arm64" --python-version 3.11 \
+      --python-platform aarch64-manylinux_2_28 --only-binary :all: -r "$runtime"
+    remember "$tools/runtime-python-arm64" "$runtime"
+  fi
   # The one tool of .venv that fnpack is to find on its PATH.
   mkdir -p "$tools/bin"
   ln -sf ../../.venv/bin/uv "$tools/bin/uv"
@@ -210,6 +217,18 @@ engine() {
   # It compiles for every version that a platform has.
   SUITE=trixie "$tests/images/make.sh" fnpack-test-java:25 maven openjdk-25-jdk-headless
   cpp_images
+  emulation
+}
+
+# What runs on arm64 is run by qemu. Without it, the tests that need it are skipped.
+emulation() {
+  if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+    say "only root can have arm64 emulated: it is not tested"
+    return
+  fi
+  apt_for qemu-aarch64-static=qemu-user-static
+  "$tests/emulation.sh"
+  ARCH=arm64 "$tests/images/make.sh" fnpack-test-python-arm64:3.11 python3 libstdc++6
 }
 
 apt_for zip=zip unzip=unzip unshare=util-linux mvn=maven javac=openjdk-17-jdk-headless

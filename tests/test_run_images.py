@@ -35,6 +35,9 @@ LAMBDA = ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNC
 BASES = {
     ("aws", "python-3.11-x64"): (docker.PYTHON_IMAGE, [
         "COPY client /opt/client", "ENV PYTHONPATH=/opt/client", 'ENTRYPOINT ["python3", "-m", "awslambdaric"]'], PYTHON_CLIENT),
+    ("aws", "python-3.11-arm64"): (docker.PYTHON_ARM64_IMAGE, [
+        "COPY client /opt/client", "ENV PYTHONPATH=/opt/client", 'ENTRYPOINT ["python3", "-m", "awslambdaric"]'],
+        TOOLS / "runtime-python-arm64"),
     ("aws", "nodejs-20-x64"): (docker.NODEJS_IMAGE, [
         "COPY client /opt/client", 'ENTRYPOINT ["node", "/opt/client/aws-lambda-ric/bin/index.mjs"]'], TOOLS / "runtime-nodejs/node_modules"),
     ("aws", "java-17-x64"): (docker.JAVA_IMAGE, [
@@ -62,7 +65,8 @@ def base(platform: str, runtime: str, registry: Registry) -> str:
         tar.addfile(info, io.BytesIO(text))
         if client:
             tar.add(client, "client")
-    done = subprocess.run(["docker", "build", "--tag", name, "-"], input=context.getvalue(), capture_output=True)
+    platform = "linux/arm64" if runtime.endswith("arm64") else "linux/amd64"
+    done = subprocess.run(["docker", "build", "--platform", platform, "--tag", name, "-"], input=context.getvalue(), capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     docker.docker("push", "--quiet", name)
     return name
@@ -104,10 +108,10 @@ def image(fnpack, registry, tmp_path, platform: str, runtime: str, builder: str,
              f"[platform.{platform}.build-images]", f'"cpp-all-x64" = "{docker.CPP_IMAGE}"', "[docker]"]
     bundle = docker.certificates()
     suite.settings("\n".join([*lines, *([f'ca-bundle = "{bundle}"'] if bundle else []), ""]))
-    language, version, _ = runtime.split("-")
+    language, version, architecture = runtime.split("-")
     place = ["--image-builder", "engine"] if builder == "engine" else ["--push", "--image-builder", "direct"]
     run = fnpack.build(suite, benchmark, "--platform", platform, "--language", language, "--language-version", version,
-                       "--deployment", "container", *place, *more, timeout=300)
+                       "--architecture", architecture, "--deployment", "container", *place, *more, timeout=300)
     target = run.status_is("built").target
     if builder == "direct":
         docker.docker("pull", "--quiet", target["image"]["name"])

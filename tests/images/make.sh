@@ -2,7 +2,8 @@
 # Makes a small Docker image out of Debian packages: a stand-in for a platform's build image, for
 # machines that reach a Debian mirror but no container registry.
 #
-#   images/make.sh NAME:TAG PACKAGE...       SUITE=trixie for packages of another Debian
+#   images/make.sh NAME:TAG PACKAGE...       SUITE=trixie for packages of another Debian,
+#                                            ARCH=arm64 for another processor
 #
 # The packages are unpacked, not installed: no maintainer script runs, so nothing of this machine
 # changes. An image that was made by the same recipe (this file and the same packages) is kept.
@@ -17,7 +18,8 @@ shift
 packages=(base-files bash ca-certificates coreutils dash diffutils findutils gawk grep gzip libc-bin sed tar "$@")
 own=$(. /etc/os-release && echo "$VERSION_CODENAME")
 release=${SUITE:-$own}
-recipe=$( (cat "$0"; printf '%s\n' "$release" "${packages[@]}") | sha256sum | cut -c -64)
+architecture=${ARCH:-$(dpkg --print-architecture)}
+recipe=$( (cat "$0"; printf '%s\n' "$release" "$architecture" "${packages[@]}") | sha256sum | cut -c -64)
 label=fnpack.test.recipe
 
 made=$(docker image inspect --format "{{index .Config.Labels \"$label\"}}" "$image" 2>/dev/null || true)
@@ -49,6 +51,8 @@ Dir::Etc::SourceList "$work/apt/sources";
 Dir::Etc::SourceParts "/dev/null";
 Dir::Etc::PreferencesParts "/dev/null";
 APT::Install-Recommends "false";
+APT::Architecture "$architecture";
+APT::Architectures "$architecture";
 APT::Sandbox::User "";
 Acquire::Languages "none";
 quiet "2";
@@ -78,8 +82,16 @@ echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
 mkdir -p "$root/etc/ssl/certs"
 find "$root/usr/share/ca-certificates" -name '*.crt' -exec cat {} + >"$root/etc/ssl/certs/ca-certificates.crt"
 
-tar --create --directory "$root" --sort=name --owner=0 --group=0 --numeric-owner . |
-  docker import --change "LABEL $label=$recipe" --change "ENV PATH=/usr/local/bin:/usr/bin:/bin" - "$image" >/dev/null
+# An archive for `docker load`: what `docker import` makes is always for this machine's processor.
+mkdir "$work/image"
+tar --create --file "$work/image/layer.tar" --directory "$root" --sort=name --owner=0 --group=0 --numeric-owner .
+layer=sha256:$(sha256sum "$work/image/layer.tar" | cut -c -64)
+cat >"$work/image/config.json" <<CONF
+{"architecture": "$architecture", "os": "linux", "rootfs": {"type": "layers", "diff_ids": ["$layer"]},
+ "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"], "Labels": {"$label": "$recipe"}}}
+CONF
+echo "[{\"Config\": \"config.json\", \"RepoTags\": [\"$image\"], \"Layers\": [\"layer.tar\"]}]" >"$work/image/manifest.json"
+tar --create --directory "$work/image" . | docker load >/dev/null
 # The earlier image of that name has lost it, and would lie around without one.
 [[ -z $earlier ]] || docker image rm "$earlier" >/dev/null 2>&1 || true
 echo "$image is made"
