@@ -762,3 +762,13 @@ def test_values_of_every_kind_come_back_from_the_database(language, start, suite
     # What somebody else writes meanwhile stays.
     raced = {"owner": new["owner"], "item": "appears"}
     assert function.returned(raced | {"updates": {"a": 1}})["got"] == raced | {"theirs": 1, "a": 1}
+
+
+def test_archived_packages_are_found_where_they_are_unpacked(start, suite, tmp_path):
+    (tmp_path / "temporary").mkdir()
+    suite.benchmark("900.archived", config={"shrink": [{"archive": ["six"]}]}, files={
+        "python/requirements.txt": "six==1.16.0\n",
+        "python/function.py": "import six\ndef handler(event):\n    return {'result': six.__file__}\n",
+    })
+    found = start("900.archived", "python", suite, TMPDIR=str(tmp_path / "temporary")).returned({})["result"]
+    assert found.startswith(f"{tmp_path}/temporary/packages-"), found

@@ -91,3 +91,15 @@ def test_a_collection_beside_builds_takes_nothing_from_them(fnpack, suite):
         for run in (runs[0], runs[2]):
             assert run.sha256 == expected
             assert zips.sha256(run.archive) == expected
+
+
+def test_two_platforms_share_an_out_folder(fnpack, suite):
+    suite.benchmark(files={"python/requirements.txt": "six==1.16.0\n"})
+    platforms = ["aws", "gcp"]
+    alone = [fnpack.elsewhere(name).python(suite, "--platform", name).sha256 for name in platforms]
+    base = fnpack.build_args(suite, "--language", "python", "--language-version", "3.11")
+    base[base.index("--platform"):base.index("--platform") + 2] = []
+    runs = together([lambda name=name: fnpack.start(*base, "--platform", name) for name in platforms])
+    assert [run.sha256 for run in runs] == alone and len(set(alone)) == 2
+    for run in runs:
+        assert zips.sha256(run.archive) == run.sha256

@@ -95,6 +95,15 @@ def test_an_image_holds_the_dependencies_below_the_code(fnpack, images, registry
             "var/task/.python_packages/lib/site-packages/six.py"} <= names
 
 
+def test_an_image_and_a_package_hold_the_same_packages(fnpack, images):
+    with zipfile.ZipFile(fnpack.python(images, env=NO_ENGINE).archive) as archive:
+        package = {name: archive.read(name) for name in archive.namelist() if name.startswith(".python_packages/lib/")}
+    build(fnpack, images, "--image-format", "dockerfile")
+    layer = fnpack.out / "aws/010.hello/python-3.11-x64/context/layer-1"
+    files = (path for path in layer.rglob("*") if path.is_file())
+    assert {str(path.relative_to(layer)): path.read_bytes() for path in files} == package and package
+
+
 def test_an_edit_sends_the_code_alone(fnpack, images, registry):
     build(fnpack, images, "--push")
     before = blobs(registry)

@@ -8,6 +8,7 @@ import os
 import shutil
 import struct
 import subprocess
+import sys
 import threading
 import zipfile
 from pathlib import Path
@@ -17,6 +18,7 @@ from conftest import lacking
 
 from support import zips
 from support.elf import machine
+from support.places import PROJECT
 from support.runtime_api import LambdaFunction, body_of
 
 SITE = ".python_packages/lib/site-packages"
@@ -326,3 +328,24 @@ def test_an_unknown_step_is_an_error_that_lists_the_known(fnpack, suite):
     fnpack.python(suite, status=1).says("config.json", "stripp", "binaries", "caches", "tests", "strip")
     suite.benchmark()
     fnpack.python(suite, "--shrink", "small", status=2).says("small", "binaries", "caches", "tests", "strip")
+
+
+def test_threads_that_unpack_into_the_same_new_folders_do_not_meet(tmp_path):
+    """What unpacks is run by itself: a package of a benchmark has too few folders to show it."""
+    unpacker = tmp_path / "unpacked_packages.py"
+    unpacker.write_bytes((PROJECT / "plugins/sdk/wrappers/unpacked_packages.py").read_bytes())
+    with zipfile.ZipFile(tmp_path / "packages.zip", "w") as archive:
+        for number in range(600):
+            archive.writestr(f"package/{number // 6}/deep/er/{number}.py", f"VALUE = {number}\n")
+    program = (
+        "import os, sys, tempfile\n"
+        "os.cpu_count = lambda: 8\n"
+        f"sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import unpacked_packages\n"
+        "for number in range(10):\n"
+        f"    tempfile.tempdir = tempfile.mkdtemp(dir={str(tmp_path)!r})\n"
+        "    folder = unpacked_packages.folder()\n"
+        "    assert sum(len(files) for _, _, files in os.walk(folder)) == 600\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use super::ArchiveError;
 use super::deflated::{Bytes, Deflated, Deflater, Form, HEADER, KEPT_MODE};
 use super::records::Method;
-use super::temporary::{file_beside, folder_of};
+use crate::store::temporary::{file_beside, folder_of};
 use crate::store::{Store, StoreError};
 use crate::tree::{Digest, Hasher};
 

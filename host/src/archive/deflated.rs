@@ -13,7 +13,7 @@ use flate2::{Compress, Compression, FlushCompress};
 use libdeflater::{CompressionLvl, Compressor};
 
 use super::records::Method;
-use super::temporary::file_beside;
+use crate::store::temporary::file_beside;
 use crate::store::{Store, StoreError};
 use crate::tree::Digest;
 

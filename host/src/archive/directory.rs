@@ -7,8 +7,8 @@ use std::path::Path;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::ArchiveError;
-use super::temporary::{folder_beside, sync_folder_of};
 use crate::store::Store;
+use crate::store::temporary::{folder_beside, sync_folder_of};
 use crate::tree::{Digest, FileEntry, Name, Node, RelPath, Tree};
 
 /// Writes a tree as a folder at `destination`, whole or not at all: what is there before is

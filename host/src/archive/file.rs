@@ -1,8 +1,8 @@
 use std::path::Path;
 
 use super::ArchiveError;
-use super::temporary::{file_beside, sync_folder_of};
 use crate::store::Store;
+use crate::store::temporary::{file_beside, sync_folder_of};
 use crate::tree::{Digest, FileEntry};
 
 /// Writes one file of a tree to `destination`, whole or not at all; the digest is the file's.

@@ -10,7 +10,6 @@ mod file;
 mod ordered;
 mod records;
 mod tar;
-pub(crate) mod temporary;
 mod zip;
 
 pub use directory::{directory_digest, write_directory};

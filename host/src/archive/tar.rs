@@ -4,9 +4,9 @@ use super::ArchiveError;
 use crate::store::{Store, StoreError};
 use crate::tree::{Node, RelPath, Tree};
 
-/// Writes a tree as a tar archive below a directory: sorted, every time 0, every owner root, every
-/// mode one of three, so that equal trees give equal bytes. `directory` is relative and may be
-/// empty; its own entries are written by whoever needs them.
+/// Writes a tree as a tar archive, as it is to lie at a directory, which may be the root: sorted,
+/// every time 0, every owner root, every mode one of three, so that equal trees give equal bytes. The
+/// directories above are written, too: who unpacks it may give one that is not there any mode.
 pub fn write_tar(
     store: &Store,
     tree: &Tree,
@@ -14,6 +14,11 @@ pub fn write_tar(
     writer: &mut impl Write,
 ) -> Result<(), ArchiveError> {
     let mut builder = tar::Builder::new(writer);
+    let mut above = RelPath::root();
+    for name in directory.names() {
+        above = above.child(name.clone());
+        append_entry(&mut builder, &mut header(tar::EntryType::Directory, 0o755, 0), &above, io::empty())?;
+    }
     append(store, &mut builder, tree, directory)?;
     builder.finish().map_err(write_error)
 }
@@ -111,6 +116,7 @@ mod tests {
         assert_eq!(
             entries,
             [
+                ("context".to_owned(), 0o755, 0),
                 (folder, 0o755, 0),
                 (format!("context/{long}"), 0o755, 0),
                 ("context/link".to_owned(), 0o777, 0)

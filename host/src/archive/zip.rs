@@ -8,8 +8,8 @@ use super::blocks::{BLOCK, Block, Spool};
 use super::deflated::{Bytes, CHUNK, Deflated, Deflater, Form, kept_in_file};
 use super::ordered::Ordered;
 use super::records::{Entry, Method, central_header, end, local_header};
-use super::temporary::{file_beside, sync_folder_of};
 use crate::store::Store;
+use crate::store::temporary::{file_beside, sync_folder_of};
 use crate::tree::{Digest, Hasher, Node, Tree};
 
 /// Larger blobs are deflated in blocks, smaller ones at once and in memory. Another bound gives

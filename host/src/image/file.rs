@@ -7,8 +7,7 @@ use std::path::Path;
 use tempfile::{NamedTempFile, TempDir};
 
 use super::ImageError;
-use crate::archive::temporary;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, temporary};
 use crate::tree::message::{ActionResultMessage, OutputDirectory};
 use crate::tree::{Digest, Tree};
 

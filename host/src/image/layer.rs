@@ -9,7 +9,7 @@ use crate::store::Store;
 use crate::tree::{Digest, FileEntry, Hasher, Node, RelPath, Tree};
 
 /// Changes whenever the same tree would become another layer than before.
-const FORMAT: &str = "fnpack layer 1";
+const FORMAT: &str = "fnpack layer 2";
 
 /// A layer that is in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

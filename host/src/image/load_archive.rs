@@ -1,13 +1,12 @@
 use std::collections::HashSet;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use serde_json::json;
 
 use super::file::file_beside;
-use super::tar::{file_header, pad};
-use super::{Image, ImageError, Progress, Reference, Registries};
-use crate::store::{Store, StoreError};
+use super::{Content, Image, ImageError, Progress, Reference, Registries};
+use crate::store::Store;
 use crate::tree::Digest;
 
 /// Writes an image to a file as `docker load` takes it. The file appears whole or not at all.
@@ -41,23 +40,18 @@ pub fn stream_load_archive(
     writer: &mut dyn Write,
     progress: &dyn Progress,
 ) -> Result<(), ImageError> {
-    let mut writer = io::BufWriter::with_capacity(128 * 1024, writer);
+    let mut tar = tar::Builder::new(io::BufWriter::with_capacity(128 * 1024, writer));
     let layer_name = |blob: &Digest| format!("{}.tar.gz", blob.hex());
     let config_name = format!("sha256:{}", image.config_digest().hex());
-    entry(&mut writer, &config_name, &image.config)?;
+    entry(&mut tar, &config_name, image.config.len() as u64, image.config.as_slice())?;
     let mut written = HashSet::new();
     for layer in image.layers.iter().filter(|layer| written.insert(layer.blob)) {
         let blob = &layer.blob;
-        file_header(&mut writer, &layer_name(blob), blob.size()).map_err(failed)?;
-        match &layer.from {
-            None => store.copy_to(blob, &mut writer).map_err(|error| match error {
-                StoreError::Io { action: "copy", source, .. } => failed(source),
-                other => other.into(),
-            })?,
-            Some(repository) => registries
-                .copy_blob(repository, blob, progress, |bytes| writer.write_all(bytes).map_err(failed))?,
-        }
-        pad(&mut writer, blob.size()).map_err(failed)?;
+        let content = match &layer.from {
+            None => Content::Stored(store),
+            Some(repository) => Content::Remote(registries, repository),
+        };
+        entry(&mut tar, &layer_name(blob), blob.size(), content.open(blob, 0, progress)?)?;
     }
     // Docker's names of images have a tag and no digest.
     let tags: Vec<String> =
@@ -65,17 +59,21 @@ pub fn stream_load_archive(
     let layers: Vec<String> = image.layers.iter().map(|layer| layer_name(&layer.blob)).collect();
     let tags = (!tags.is_empty()).then_some(tags);
     let manifest = json!([{ "Config": config_name, "RepoTags": tags, "Layers": layers }]);
-    entry(&mut writer, "manifest.json", manifest.to_string().as_bytes())?;
-    writer.write_all(&[0; 1024]).and_then(|()| writer.flush()).map_err(failed)
+    let manifest = manifest.to_string();
+    entry(&mut tar, "manifest.json", manifest.len() as u64, manifest.as_bytes())?;
+    tar.into_inner().and_then(|mut writer| writer.flush()).map_err(failed)
 }
 
-fn entry(writer: &mut impl Write, name: &str, bytes: &[u8]) -> Result<(), ImageError> {
-    let mut write = || {
-        file_header(writer, name, bytes.len() as u64)?;
-        writer.write_all(bytes)?;
-        pad(writer, bytes.len() as u64)
-    };
-    write().map_err(failed)
+fn entry(
+    tar: &mut tar::Builder<impl Write>,
+    name: &str,
+    size: u64,
+    bytes: impl Read,
+) -> Result<(), ImageError> {
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o644);
+    header.set_size(size);
+    tar.append_data(&mut header, name, bytes).map_err(|error| ImageError::from_io(error, failed))
 }
 
 fn failed(source: io::Error) -> ImageError {

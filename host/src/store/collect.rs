@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::file::{TEMPORARY, remove_if_there};
+use super::file::remove_if_there;
+use super::temporary::TEMPORARY;
 use super::{Lock, Store, StoreError};
 use crate::tree::message::ActionResultMessage;
 use crate::tree::{Digest, Node, Tree};

@@ -1,44 +1,19 @@
 //! Files that appear whole or not at all.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use tempfile::NamedTempFile;
 
 use super::StoreError;
+use super::temporary::{file_beside, folder_of};
 
-/// Names of files that are being written begin with this; what is left of a killed process is
-/// removed by a collection.
-pub(crate) const TEMPORARY: &str = ".tmp-";
-
-/// A new temporary file in the folder where `path` is to appear; the folder is made when missing.
+/// A new temporary file in the folder where `path` is to appear, as any file of the user's: others
+/// may read a cache where the umask lets them.
 pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile, StoreError> {
-    let folder = path.parent().expect("a file is in a folder");
-    // As any file of the user's: others may read a cache where the umask lets them.
-    let permissions = Permissions::from_mode(0o666);
-    let create =
-        || tempfile::Builder::new().prefix(TEMPORARY).permissions(permissions.clone()).tempfile_in(folder);
-    let file = create().or_else(|error| match error.kind() {
-        io::ErrorKind::NotFound => fs::create_dir_all(folder).and_then(|()| create()),
-        _ => Err(error),
-    });
-    // The lock says that its writer lives.
-    let locked = file.and_then(|file| file.as_file().lock().map(|()| file));
-    locked.map_err(StoreError::io("create a file in", folder))
-}
-
-/// Removes the temporary files in a folder whose writers are no more. Best effort.
-pub fn remove_stale_temporaries(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let temporary = entry.file_name().to_string_lossy().starts_with(TEMPORARY);
-        if temporary && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
-            let path = entry.path();
-            let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-        }
-    }
+    file_beside(path, 0o666).map_err(StoreError::io("create a file in", folder_of(path)))
 }
 
 /// Writes a file: temporary, synced, renamed. Whoever reads `path` at any moment finds the old

@@ -11,6 +11,7 @@ mod made;
 mod records;
 mod scratch;
 mod stat;
+pub(crate) mod temporary;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,12 +21,13 @@ pub use blobs::BlobReader;
 pub use collect::{Policy, Usage, Verified};
 pub use error::StoreError;
 
-pub use file::{remove_stale_temporaries, write_atomically};
+pub use file::write_atomically;
 pub use folder::Links;
 pub use lock::Lock;
 pub use records::RecordKind;
 pub use scratch::Scratch;
 pub use stat::{Fingerprint, StatIndex};
+pub use temporary::remove_stale_temporaries;
 
 /// The lock that everybody who uses the cache holds.
 const IN_USE: &str = "in-use.lock";

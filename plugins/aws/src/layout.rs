@@ -1,7 +1,10 @@
 //! The handler on top, where Lambda looks for it, and the function in a package of its own, so
 //! that none of its files is mistaken for another.
 
-use fnpack_plugin::{Archive, Edit, Failure, Layout, MoveEntry, Target, move_all_but, pair, text_file, tree};
+use fnpack_plugin::{
+    Archive, Edit, Failure, Layout, MoveEntry, Target, move_all_but, pair, require_entry_point, text_file,
+    tree,
+};
 
 use crate::image::CONTAINER;
 use crate::{bun, cpp, unknown};
@@ -78,16 +81,7 @@ fn check_entry_point(target: &Target) -> Result<(), Failure> {
         "java" => &[PROGRAM],
         _ => &["function.js", "function.mjs", "function.cjs"],
     };
-    if tree::entries("")?.iter().any(|entry| names.contains(&entry.name.as_str())) {
-        return Ok(());
-    }
-    Err(Failure {
-        message: format!(
-            "the benchmark {} has no {} for {}",
-            target.benchmark, names[0], target.runtime.language
-        ),
-        hint: Some(format!("its handler(event) is looked for in {}/{}", target.runtime.language, names[0])),
-    })
+    require_entry_point(target, names)
 }
 
 fn python() -> Result<Vec<Edit>, Failure> {

@@ -4,7 +4,9 @@ mod description;
 mod layout;
 mod packages;
 
-use fnpack_plugin::{Description, Failure, File, Layout, Platform, Requirement, Target, failure, text_file};
+use fnpack_plugin::{
+    Description, Failure, File, Layout, Platform, Requirement, Target, failure, text_file, unpacked_packages,
+};
 
 struct Azure;
 
@@ -19,6 +21,7 @@ impl Platform for Azure {
                 text_file("handler.py", include_str!("../wrappers/python/handler.py")),
                 text_file("storage.py", include_str!("../wrappers/python/storage.py")),
                 text_file("nosql.py", include_str!("../wrappers/python/nosql.py")),
+                unpacked_packages(),
             ]),
             "nodejs" => Ok(vec![
                 text_file("handler.js", include_str!("../wrappers/nodejs/handler.js")),

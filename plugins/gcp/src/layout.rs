@@ -9,7 +9,8 @@
 //! cmd/nodejs/npm and cmd/nodejs/functions_framework.
 
 use fnpack_plugin::{
-    Archive, Edit, Failure, Layout, Pair, RenameEntry, Target, move_all_but, pair, text_file, tree,
+    Archive, Edit, Failure, Layout, Pair, RenameEntry, Target, move_all_but, pair, require_entry_point,
+    text_file, tree,
 };
 
 use crate::description::{generation, runtime_name};
@@ -69,16 +70,7 @@ fn check_entry_point(target: &Target) -> Result<(), Failure> {
         "java" => &[PROGRAM],
         _ => &["function.js", "function.mjs", "function.cjs"],
     };
-    if tree::entries("")?.iter().any(|entry| names.contains(&entry.name.as_str())) {
-        return Ok(());
-    }
-    Err(Failure {
-        message: format!(
-            "the benchmark {} has no {} for {}",
-            target.benchmark, names[0], target.runtime.language
-        ),
-        hint: Some(format!("its handler(event) is looked for in {}/{}", target.runtime.language, names[0])),
-    })
+    require_entry_point(target, names)
 }
 
 fn python() -> Result<Vec<Edit>, Failure> {

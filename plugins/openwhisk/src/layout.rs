@@ -5,7 +5,8 @@
 //! file named exec), so none of the benchmark's files stays there.
 
 use fnpack_plugin::{
-    Archive, Edit, Failure, Layout, MoveEntry, Pair, Target, move_all_but, pair, text_file, tree,
+    Archive, Edit, Failure, Layout, MoveEntry, Pair, Target, move_all_but, pair, require_entry_point,
+    text_file, tree,
 };
 
 use crate::description::{CONTAINER, base_image, is_kind};
@@ -107,11 +108,5 @@ fn check_entry_point(target: &Target) -> Result<(), Failure> {
         "java" => PROGRAM,
         _ => "function.js",
     };
-    if tree::entries("")?.iter().any(|entry| entry.name == name) {
-        return Ok(());
-    }
-    Err(Failure {
-        message: format!("the benchmark {} has no {name} for {}", target.benchmark, target.runtime.language),
-        hint: Some(format!("its handler(event) is looked for in {}/{name}", target.runtime.language)),
-    })
+    require_entry_point(target, &[name])
 }

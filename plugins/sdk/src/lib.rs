@@ -143,6 +143,19 @@ pub fn move_all_but(except: &[&str], directory: &str) -> Edit {
     })
 }
 
+/// Fails unless the tree's root has one of these files, the first of which is the usual one: the
+/// function's own, which the handler imports.
+pub fn require_entry_point(target: &Target, names: &[&str]) -> Result<(), Failure> {
+    if tree::entries("")?.iter().any(|entry| names.contains(&entry.name.as_str())) {
+        return Ok(());
+    }
+    let (benchmark, language, name) = (&target.benchmark, &target.runtime.language, names[0]);
+    Err(Failure {
+        message: format!("the benchmark {benchmark} has no {name} for {language}"),
+        hint: Some(format!("its handler(event) is looked for in {language}/{name}")),
+    })
+}
+
 /// The entries of the tree's root as the layers of an image, at a directory of it: dependencies,
 /// which seldom change, below everything else.
 pub fn layers(directory: &str, dependencies: &[&str]) -> Result<Vec<Layer>, Failure> {

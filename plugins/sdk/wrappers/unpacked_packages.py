@@ -47,6 +47,9 @@ def _unpack(entries, goal):
     """Beside the goal, which appears when everything is there."""
     unfinished = f"{goal}.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
+    # Each once, before there are threads that would meet in making them.
+    folders = {entry.filename if entry.is_dir() else os.path.dirname(entry.filename) for entry in entries}
+    entries = [entry for entry in entries if not entry.is_dir()]
     workers = os.cpu_count() or 1
     # The largest first, each to the one with the least to do.
     shares = [[0, []] for _ in range(workers)]
@@ -56,6 +59,8 @@ def _unpack(entries, goal):
         share[1].append(entry)
     try:
         os.mkdir(unfinished, 0o700)
+        for folder in folders:
+            os.makedirs(os.path.join(unfinished, folder), exist_ok=True)
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(lambda share: _extract(share[1], unfinished), shares))
     except OSError as error:

@@ -3,12 +3,21 @@
 import json
 import logging
 import os
+import sys
 import time
 import uuid
 
 from azure.functions import Context, HttpRequest, HttpResponse
 
-from . import function
+# Beside the function's folder; the worker has put its lib/site-packages on the path.
+PACKAGES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), ".python_packages")
+if os.path.exists(os.path.join(PACKAGES, "packages.zip")):
+    sys.path.append(PACKAGES)
+    import unpacked_packages
+
+    sys.path.insert(0, unpacked_packages.folder())
+
+from . import function  # noqa: E402
 
 CONTAINER_ID = uuid.uuid4().hex[:8]
 _is_cold = True
