@@ -36,7 +36,7 @@ HEAD = """\
 # Platforms
 
 What each plugin says that it supports; `tests/platforms.py` writes this file, and a test fails where it differs from
-the plugins. `tests/test_platforms.py` builds every cell of every deployment without an image, and fails for a cell that is
+the plugins. `tests/test_platforms.py` builds every cell, those with an image on a stand-in for the base, and fails for a cell that is
 not built. The last column names what executes packages of the row in the tests; a row without it is built, and not
 executed, because its runtime is not to be had where the tests run.
 """

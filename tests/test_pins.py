@@ -163,6 +163,27 @@ class TestBuildImage:
         run = self.build(fnpack, packages, env={"DOCKER_CONFIG": str(logins)}).status_is("built")
         assert PASSWORD not in run.said and token not in run.said
 
+    @pytest.mark.parametrize("registry", [True], ids=["login"], indirect=True)
+    def test_a_private_base_is_got_by_the_users_login_whenever_the_engine_lacks_it(self, fnpack, suite, image, registry, tmp_path):
+        suite.settings(f'[platform.aws.base-images]\n"{KEY}" = "{image}"\n')
+        benchmark = suite.benchmark()
+        logins = tmp_path / "logins"
+        logins.mkdir()
+        token = base64.b64encode(f"me:{PASSWORD}".encode()).decode()
+        (logins / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": token}}}))
+        flags = ("--deployment", "container", "--image-builder", "engine")
+        try:
+            fnpack.python(suite, *flags, status=1).says(f"the base image {image} cannot be pulled", "base-images")
+            fnpack.python(suite, *flags, env={"DOCKER_CONFIG": str(logins)}).status_is("built").says(f"pulling {image}")
+            assert list(lock(suite)) == [image]
+            self.forget(registry)
+            docker.docker("rmi", "--force", *docker.docker("images", "--quiet", "fnpack/functions").split())
+            benchmark.write("python/function.py", "def handler(event):\n    return {}\n")
+            fnpack.python(suite, *flags, status=1).says(f"the base image {image}@{lock(suite)[image]} cannot be pulled")
+            fnpack.python(suite, *flags, env={"DOCKER_CONFIG": str(logins)}).status_is("built").says("pulling")
+        finally:
+            docker.docker("rmi", "--force", *docker.docker("images", "--quiet", "fnpack/functions").split(), check=False)
+
     def test_one_that_no_registry_has_is_not_recorded(self, fnpack, suite):
         suite.settings(docker.settings())
         suite.benchmark(files={"python/requirements.txt": "six==1.16.0\n"})

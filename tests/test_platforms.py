@@ -1,20 +1,23 @@
 """The table of docs/platforms.md: it says what the plugins say, and every cell of it is built."""
 
 import collections
+import shutil
 
 import pytest
 
 import platforms
+from conftest import lacking
 from support import docker
 from support.places import BENCHMARKS
+from support.registry import Registry
 from support.suite import Suite
 
 # In every language; it asks for no package of its own.
 BENCHMARK = "010.sleep"
 
 
-def cells(platform: dict, languages: tuple[str, ...]) -> set[tuple]:
-    """What is to be built of a platform: every row for every processor and deployment without an image."""
+def cells(platform: dict, languages: tuple[str, ...], with_image: bool = False) -> set[tuple]:
+    """What is to be built of a platform: every row for every processor, and every deployment with or without an image."""
     images = {deployment["name"] for deployment in platform["deployments"] if deployment["image"]}
     return {
         (row["language"], row["version"], row["variant"], architecture, deployment)
@@ -22,18 +25,18 @@ def cells(platform: dict, languages: tuple[str, ...]) -> set[tuple]:
         if row["language"] in languages
         for architecture in row["architectures"]
         for deployment in row["deployments"]
-        if deployment not in images
+        if (deployment in images) == with_image
     }
 
 
-def build(fnpack, platform: dict, wanted: set[tuple], suite, executor: str):
+def build(fnpack, platform: dict, wanted: set[tuple], suite, executor: str, *more):
     """Builds all of a platform's cells in one command; fails for each that was not built."""
     def every(part: int) -> str:
         return ",".join(sorted({cell[part] for cell in wanted}))
 
     run = fnpack.build(
         suite, BENCHMARK, "--platform", platform["name"], "--language", every(0), "--language-version", every(1),
-        "--variant", every(2), "--architecture", every(3), "--deployment", every(4), "--executor", executor,
+        "--variant", every(2), "--architecture", every(3), "--deployment", every(4), "--executor", executor, *more,
         timeout=900, status=None,
     )
     keys = ("language", "version", "variant", "architecture", "deployment")
@@ -75,9 +78,58 @@ def test_every_cell_of_java_and_cpp_is_built(name, described, fnpack, tmp_path):
     if not wanted:
         pytest.skip(f"{name} has neither")
     suite = Suite(BENCHMARKS).copy(tmp_path / "suite")
+    suite.settings(compilers(name, wanted))
+    build(fnpack, platform, wanted, suite, "docker")
+
+
+def compilers(name: str, wanted: set[tuple]) -> str:
+    """The settings by which Java and C++ are compiled in the tests' images."""
     images = {f"java-{version}-x64": docker.NEW_JAVA_IMAGE for language, version, *_ in wanted if language == "java"}
     images["cpp-all-x64"] = docker.CPP_IMAGE
     lines = [f"[platform.{name}.build-images]", *(f'"{key}" = "{image}"' for key, image in images.items()), "[docker]"]
     bundle = docker.certificates()
-    suite.settings("\n".join([*lines, *([f'ca-bundle = "{bundle}"'] if bundle else []), ""]))
-    build(fnpack, platform, wanted, suite, "docker")
+    return "\n".join([*lines, *([f'ca-bundle = "{bundle}"'] if bundle else []), ""])
+
+
+@pytest.fixture
+def bases(tmp_path):
+    """The settings that give a platform's images one small base, which a registry has for both processors."""
+    if not shutil.which("docker-registry"):
+        lacking("docker-registry is missing: run tests/setup.sh")
+    registry = Registry(tmp_path / "registry")
+    registry.index("base", "1", [registry.base("base", name, "oci", name) for name in ("amd64", "arm64")], "oci")
+
+    def settings(name: str, wanted: set[tuple]) -> str:
+        keys = {"-".join([language, version, *([variant] if variant != "default" else []), architecture])
+                for language, version, variant, architecture, _ in wanted}
+        lines = [f"[platform.{name}.base-images]", *(f'"{key}" = "{registry.host}/base:1"' for key in sorted(keys))]
+        return "\n".join([*lines, ""])
+
+    yield settings
+    registry.stop()
+
+
+WITH_IMAGES = ["aws", "gcp", "openwhisk"]
+
+
+def test_these_have_images(described):
+    assert WITH_IMAGES == [name for name, platform in described.items() if cells(platform, ("python",), with_image=True)]
+
+
+@pytest.mark.parametrize("name", WITH_IMAGES)
+def test_every_image_of_python_and_nodejs_is_built(name, described, fnpack, tmp_path, bases):
+    platform = described[name]
+    wanted = cells(platform, ("python", "nodejs"), with_image=True)
+    suite = Suite(BENCHMARKS).copy(tmp_path / "suite")
+    suite.settings(bases(name, wanted))
+    build(fnpack, platform, wanted, suite, "host", "--image-format", "oci")
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("name", WITH_IMAGES)
+def test_every_image_of_java_and_cpp_is_built(name, described, fnpack, tmp_path, bases):
+    platform = described[name]
+    wanted = cells(platform, ("java", "cpp"), with_image=True)
+    suite = Suite(BENCHMARKS).copy(tmp_path / "suite")
+    suite.settings(bases(name, wanted) + compilers(name, wanted))
+    build(fnpack, platform, wanted, suite, "docker", "--image-format", "oci")

@@ -53,15 +53,27 @@ pub fn build_in_engine(
     network: &str,
     said: &mut dyn FnMut(&str),
 ) -> Result<String, EngineBuildError> {
-    check_emulation(engine, plan)?;
     let context = context(store, plan)?;
     let platform = platform(plan.architecture);
     let image = ImageBuild { tag: name, platform: Some(&platform), labels: HashMap::new(), network };
     let write =
         |mut writer: &mut dyn std::io::Write| write_tar(store, &context, &RelPath::root(), &mut writer);
-    engine.build(&image, write, said).map_err(|error| match error {
+    let mut foreign = false;
+    let mut heard = |line: &str| {
+        foreign |= tells_of_foreign_program(line);
+        said(line);
+    };
+    let built = engine.build(&image, write, &mut heard);
+    built.map_err(|error| match error {
         BuildError::Context(error) => error.into(),
-        BuildError::Engine(error) => error.into(),
+        BuildError::Engine(error) => {
+            foreign |= tells_of_foreign_program(&error.to_string());
+            let own = engine.machine();
+            if foreign && Architecture::of_machine(own) != Some(plan.architecture) {
+                return EngineBuildError::NoEmulation { wanted: plan.architecture, own: own.to_owned() };
+            }
+            error.into()
+        }
     })
 }
 
@@ -182,17 +194,11 @@ fn quoted(text: &str) -> String {
     quoted + "\""
 }
 
-/// Files alone can be put into an image of any processor.
-fn check_emulation(engine: &Engine, plan: &Plan) -> Result<(), EngineBuildError> {
-    let own = Architecture::of_machine(engine.machine());
-    if plan.run.is_empty() || own == Some(plan.architecture) {
-        return Ok(());
-    }
-    let handler = format!("/proc/sys/fs/binfmt_misc/qemu-{}", plan.architecture.machine());
-    if std::path::Path::new(&handler).exists() {
-        return Ok(());
-    }
-    Err(EngineBuildError::NoEmulation { wanted: plan.architecture, own: engine.machine().to_owned() })
+/// Whether a kernel refused to run a program, as one of another processor. Only the engine's own
+/// machine knows what it emulates; files alone it puts into an image of any processor.
+fn tells_of_foreign_program(line: &str) -> bool {
+    let line = line.to_lowercase();
+    line.contains("exec format error") || line.contains("invalid elf image")
 }
 
 #[cfg(test)]
@@ -200,6 +206,18 @@ mod tests {
     use super::*;
     use crate::image::plan::PlannedLayer;
     use crate::tree::Digest;
+
+    #[test]
+    fn what_a_kernel_says_of_a_foreign_program_is_known() {
+        for line in [
+            "standard_init_linux.go:228: exec user process caused: exec format error",
+            "exec /bin/sh: exec format error",
+            ".buildkit_qemu_emulator: /bin/sh: Invalid ELF image for this architecture",
+        ] {
+            assert!(tells_of_foreign_program(line), "{line}");
+        }
+        assert!(!tells_of_foreign_program("/bin/sh: 1: make: not found"));
+    }
 
     #[test]
     fn a_dockerfile_says_what_the_plan_says_and_expands_nothing() {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::direct::{assembled, push, write_layout, write_load_archive};
 use super::images::{ImageBuilder, ImagePlace};
 use super::limits;
-use super::pinned::with_pinned_base;
+use super::pinned::{get_base, with_pinned_base};
 use super::record::{ImageArtifact, ImageRecord};
 use super::{Context, Job};
 use crate::archive::directory_digest;
@@ -134,6 +134,9 @@ fn there(context: &Context, job: &Job, key: &Digest, place: &ImagePlace) -> Resu
 
 fn in_engine(context: &Context, job: &Job, image: &ImageRecord, name: &str) -> Result<String> {
     let engine = context.executors.engine().map_err(|error| anyhow!("{error}"))?;
+    if engine.image_digest(&image.plan.base)?.is_none() {
+        get_base(context, job, engine, &image.plan)?;
+    }
     context.progress.step(&job.target, &format!("build image (engine, {name})"));
     let said = &mut |line: &str| context.progress.output(&job.target, line);
     let network = &context.settings.docker.network;

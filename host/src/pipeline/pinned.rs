@@ -69,23 +69,29 @@ fn base_of_engine(context: &Context, job: &Job, plan: &Plan, may_get: bool) -> R
         return Ok(there);
     }
     if there.is_none() || is_to_update(context, base) {
-        let name: Reference = base.parse()?;
-        context.progress.step(&job.target, &format!("pulling {base}"));
-        let said = &mut |line: &str| context.progress.output(&job.target, line);
-        let login = context.images.login(&name)?;
-        let pulled = pull_by_engine(engine, &name, Some(plan.architecture), login, said);
-        let digest = pulled.map_err(|error| {
-            anyhow!(
-                "the base image {base} cannot be pulled: {error} (another can be named in \
-                 [platform.{}.base-images] of fnpack.toml)",
-                job.target.platform
-            )
-        })?;
-        engine.forget(base);
-        there = Some(digest);
+        there = Some(get_base(context, job, engine, plan)?);
     }
     pin(context, job, engine, base)?;
     Ok(there.filter(|_| context.pins.digest(base).is_none()))
+}
+
+/// Has an engine get a base by the user's login; gives the engine's digest of it.
+pub fn get_base(context: &Context, job: &Job, engine: &Engine, plan: &Plan) -> Result<String> {
+    let base = &plan.base;
+    let name: Reference = base.parse()?;
+    context.progress.step(&job.target, &format!("pulling {base}"));
+    let said = &mut |line: &str| context.progress.output(&job.target, line);
+    let login = context.images.login(&name)?;
+    let pulled = pull_by_engine(engine, &name, Some(plan.architecture), login, said);
+    // By the name as the user gave it, which is not the whole one.
+    engine.forget(base);
+    pulled.map_err(|error| {
+        anyhow!(
+            "the base image {base} cannot be pulled: {error} (another can be named in \
+             [platform.{}.base-images] of fnpack.toml)",
+            job.target.platform
+        )
+    })
 }
 
 fn record(context: &Context, job: &Job, image: &str, digest: &str) {
