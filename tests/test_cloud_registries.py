@@ -110,12 +110,12 @@ class TestEcr:
 
     def test_of_two_that_make_it_at_once_both_push(self, fnpack, images, registry, moto, account):
         suites = [images, images.copy(images.root.parent / "other")]
+        commands = [fnpack, fnpack.elsewhere("other")]
         env = SOMEBODY | {"AWS_ENDPOINT_URL": moto}
         runs = [None, None]
 
         def one(number):
-            own = [fnpack, fnpack.elsewhere("other")][number]
-            runs[number] = push(own, suites[number], "--registry", f"{ECR}/shared/deep", "--overwrite", env=env)
+            runs[number] = push(commands[number], suites[number], "--registry", f"{ECR}/shared/deep", "--overwrite", env=env)
 
         threads = [threading.Thread(target=one, args=(number,)) for number in range(2)]
         [thread.start() for thread in threads]

@@ -1,7 +1,6 @@
 """A real registry, and images put into it by hand."""
 
 import base64
-import crypt
 import gzip
 import hashlib
 import http.client
@@ -15,6 +14,8 @@ import tarfile
 import time
 import urllib.parse
 from pathlib import Path
+
+import bcrypt
 
 # The user `me` and its password.
 PASSWORD = "pass-9f3c"
@@ -71,7 +72,7 @@ class Registry:
         if certificate:
             config["http"]["tls"] = {"certificate": str(certificate[0]), "key": str(certificate[1])}
         if login:
-            hashed = crypt.crypt(self.password, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16))
+            hashed = bcrypt.hashpw(self.password.encode(), bcrypt.gensalt(rounds=4)).decode()
             (folder / "htpasswd").write_text(f"{self.user}:{hashed}\n")
             config["auth"] = {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}}
         (folder / "config.yml").write_text(json.dumps(config))
