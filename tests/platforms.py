@@ -25,6 +25,7 @@ EXECUTED = {
     ("azure", "nodejs", "20", "default"): "a runner that follows its function.json",
     ("azure", "java", "17", "default"): "azure-functions-java-library, by its function.json",
     ("gcp", "python", "3.11", "default"): "functions-framework",
+    ("gcp", "python", "3.11", "pypy"): "functions-framework",
     ("gcp", "nodejs", "20", "default"): "@google-cloud/functions-framework",
     ("gcp", "java", "17", "default"): "java-function-invoker",
     ("openwhisk", "python", "3.11", "default"): "the action contract, by a server of the tests",

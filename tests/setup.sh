@@ -216,6 +216,7 @@ engine() {
   "$tests/images/make.sh" fnpack-test-java:17 maven openjdk-17-jdk-headless
   # It compiles for every version that a platform has.
   SUITE=trixie "$tests/images/make.sh" fnpack-test-java:25 maven openjdk-25-jdk-headless
+  SUITE=trixie "$tests/images/make.sh" fnpack-test-pypy:3.11 pypy3 python3-pip libstdc++6
   cpp_images
   emulation
 }

@@ -17,7 +17,7 @@ from support.aws import Aws
 from support.places import BENCHMARKS, TOOLS
 from support.runtime_api import LambdaFunction, body_of
 from support.suite import Suite
-from test_run_images import LAMBDA, Container, base, image, registry  # noqa: F401 (a fixture)
+from test_run_images import LAMBDA, Container, base, benchmarks, image, registry  # noqa: F401 (fixtures)
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
@@ -40,32 +40,31 @@ def words(*names: str) -> list[str]:
 
 
 @pytest.mark.parametrize("builder", ["direct", "engine"])
-def test_a_function_image_for_arm64_answers(builder, fnpack, registry, tmp_path):  # noqa: F811
-    built = image(fnpack, registry, tmp_path, "aws", "python-3.11-arm64", builder, "110.dynamic-html")["image"]["name"]
+def test_a_function_image_for_arm64_answers(builder, fnpack, registry, benchmarks):  # noqa: F811
+    built = image(fnpack, registry, benchmarks, "aws", "python-3.11-arm64", builder, "110.dynamic-html")["image"]["name"]
     assert docker.docker("image", "inspect", "--format", "{{.Architecture}}", built) == "arm64"
     with Container(built, *words()) as container:
-        with LambdaFunction(tmp_path / "suite", container.command, PATH) as function:
+        with LambdaFunction(benchmarks.root, container.command, PATH) as function:
             body = body_of(function.invoke({"username": "Ada", "random_len": 3}, timeout=120))
     assert "Ada" in str(body["result"]) and body["is_cold"] is True
 
 
-def test_commands_for_arm64_run_where_the_engine_emulates_it(fnpack, registry, tmp_path):  # noqa: F811
+def test_commands_for_arm64_run_where_the_engine_emulates_it(fnpack, registry, benchmarks):  # noqa: F811
     """The commands are those of a base that has some run in what is made of it."""
     name = f"{base('aws', 'python-3.11-arm64', registry)}-commands"
     text = f"FROM {name.removesuffix('-commands')}\nONBUILD RUN python3 -c 'open(\"/ran\", \"w\")'\n"
     subprocess.run(["docker", "build", "--platform", "linux/arm64", "--tag", name, "-"], input=text.encode(), check=True, capture_output=True)
-    suite = Suite(BENCHMARKS).copy(tmp_path / "suite")
-    suite.settings(f'[platform.aws]\nrepository = "{registry.host}/functions"\n[platform.aws.base-images]\n"python-3.11-arm64" = "{name}"\n')
+    benchmarks.settings(f'[platform.aws]\nrepository = "{registry.host}/functions"\n[platform.aws.base-images]\n"python-3.11-arm64" = "{name}"\n')
     flags = ("010.sleep", "--architecture", "arm64", "--deployment", "container", "--image-builder", "engine")
     emulator = Path("/proc/sys/fs/binfmt_misc/qemu-aarch64")
     if not emulator.exists():
         lacking("this machine needs no emulator")
     emulator.write_text("0")
     try:
-        fnpack.python(suite, *flags, status=1).says("no emulation of arm64", "qemu-user-static")
+        fnpack.python(benchmarks, *flags, status=1).says("no emulation of arm64", "qemu-user-static")
     finally:
         emulator.write_text("1")
-    built = fnpack.python(suite, *flags).status_is("built").target["image"]["name"]
+    built = fnpack.python(benchmarks, *flags).status_is("built").target["image"]["name"]
     assert docker.docker("run", "--rm", "--platform", "linux/arm64", "--entrypoint", "ls", built, "/ran") == "/ran"
 
 

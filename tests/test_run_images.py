@@ -46,6 +46,7 @@ BASES = {
     ], TOOLS / "runtime-java/lambda"),
     ("aws", "cpp-all-x64"): (docker.PYTHON_IMAGE, [], None),
     ("gcp", "python-3.11-x64"): (docker.PYTHON_IMAGE, [], None),
+    ("gcp", "python-3.11-pypy-x64"): (docker.PYPY_IMAGE, [], None),
     ("gcp", "nodejs-20-x64"): (docker.NODEJS_IMAGE, [], None),
     ("gcp", "java-17-x64"): (docker.JAVA_IMAGE, [], None),
     ("openwhisk", "python-3.11-x64"): (docker.PYTHON_IMAGE, [
@@ -86,6 +87,22 @@ def registry(tmp_path_factory):
                 docker.docker("rmi", "--force", name, check=False)
 
 
+# Tells what runs it, and for what a compiled package's module is.
+ENGINE = """\
+import sys
+import ujson
+
+def handler(event):
+    return {"engine": sys.implementation.name, "tag": ujson.__file__.split(".")[-2]}
+"""
+
+
+@pytest.fixture
+def benchmarks(tmp_path):
+    """The project's own, with settings to be written."""
+    return Suite(BENCHMARKS).copy(tmp_path / "benchmarks")
+
+
 class Container:
     """A function's container with the machine's network."""
 
@@ -100,31 +117,33 @@ class Container:
         docker.docker("rm", "--force", self.name, check=False)
 
 
-def image(fnpack, registry, tmp_path, platform: str, runtime: str, builder: str, benchmark: str, *more) -> dict:
+def image(fnpack, registry, suite, platform: str, runtime: str, builder: str, benchmark: str) -> dict:
     """The JSON line of a function's image, which the engine has then."""
-    suite = Suite(BENCHMARKS).copy(tmp_path / "suite")
     lines = [f"[platform.{platform}]", f'repository = "{registry.host}/functions"',
              f"[platform.{platform}.base-images]", f'"{runtime}" = "{base(platform, runtime, registry)}"',
-             f"[platform.{platform}.build-images]", f'"cpp-all-x64" = "{docker.CPP_IMAGE}"', "[docker]"]
+             f"[platform.{platform}.build-images]", f'"cpp-all-x64" = "{docker.CPP_IMAGE}"',
+             f'"python-3.11-pypy-x64" = "{docker.PYPY_IMAGE}"', "[docker]"]
     bundle = docker.certificates()
     suite.settings("\n".join([*lines, *([f'ca-bundle = "{bundle}"'] if bundle else []), ""]))
-    language, version, architecture = runtime.split("-")
+    language, version, *variant, architecture = runtime.split("-")
+    # What has to be compiled is so in a container.
+    executor = ["--executor", "docker"] if variant or language == "cpp" else []
     place = ["--image-builder", "engine"] if builder == "engine" else ["--push", "--image-builder", "direct"]
     run = fnpack.build(suite, benchmark, "--platform", platform, "--language", language, "--language-version", version,
-                       "--architecture", architecture, "--deployment", "container", *place, *more, timeout=300)
+                       "--variant", *(variant or ["default"]), "--architecture", architecture, "--deployment", "container",
+                       *executor, *place, timeout=300)
     target = run.status_is("built").target
     if builder == "direct":
         docker.docker("pull", "--quiet", target["image"]["name"])
     return target
 
 
-def test_lambda_answers_in_every_language(fnpack, registry, tmp_path, aws_case):
+def test_lambda_answers_in_every_language(fnpack, registry, benchmarks, aws_case):
     runtime, builder = aws_case
-    executor = ["--executor", "docker"] if runtime.startswith("cpp") else []
-    target = image(fnpack, registry, tmp_path, "aws", runtime, builder, "010.sleep", *executor)
+    target = image(fnpack, registry, benchmarks, "aws", runtime, builder, "010.sleep")
     assert target["archive"] is None
     with Container(target["image"]["name"], *(word for name in LAMBDA for word in ("--env", name))) as container:
-        with LambdaFunction(tmp_path / "suite", container.command, {"PATH": "/usr/local/bin:/usr/bin:/bin"}) as function:
+        with LambdaFunction(benchmarks.root, container.command, {"PATH": "/usr/local/bin:/usr/bin:/bin"}) as function:
             answers = [function.invoke({"sleep": 0}) for _ in range(2)]
     bodies = [json.loads(answer["body"]) if isinstance(answer["body"], str) else answer["body"] for answer in answers]
     assert [body["is_cold"] for body in bodies] == [True, False]
@@ -140,10 +159,11 @@ def aws_case(request):
 
 
 @pytest.mark.parametrize("runtime, builder", [
-    ("python-3.11-x64", "engine"), ("python-3.11-x64", "direct"), ("nodejs-20-x64", "direct"), ("java-17-x64", "direct"),
+    ("python-3.11-x64", "engine"), ("python-3.11-x64", "direct"), ("python-3.11-pypy-x64", "direct"), ("nodejs-20-x64", "direct"),
+    ("java-17-x64", "direct"),
 ])
-def test_cloud_run_answers_over_http(runtime, builder, fnpack, registry, tmp_path):
-    target = image(fnpack, registry, tmp_path, "gcp", runtime, builder, "110.dynamic-html")
+def test_cloud_run_answers_over_http(runtime, builder, fnpack, registry, benchmarks):
+    target = image(fnpack, registry, benchmarks, "gcp", runtime, builder, "110.dynamic-html")
     port = free_port()
     with Container(target["image"]["name"], "--env", f"PORT={port}") as container:
         subprocess.Popen(container.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -151,9 +171,21 @@ def test_cloud_run_answers_over_http(runtime, builder, fnpack, registry, tmp_pat
     assert "Ada" in json.dumps(answer["result"]) and answer["is_cold"] is True
 
 
+def test_cloud_run_answers_in_pypy_with_modules_compiled_for_it(fnpack, registry, suite):
+    suite.benchmark(config={"languages": [{"language": "python", "variants": ["default", "pypy"]}]}, files={
+        "python/function.py": "raise ImportError('this is for CPython')\n", "python/pypy/function.py": ENGINE,
+        "python/requirements.txt": "ujson==6.0.0\n",
+    })
+    target = image(fnpack, registry, suite, "gcp", "python-3.11-pypy-x64", "direct", "010.hello")
+    port = free_port()
+    with Container(target["image"]["name"], "--env", f"PORT={port}") as container:
+        subprocess.Popen(container.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        assert post(port, "/", {})["result"] == {"engine": "pypy", "tag": "pypy311-pp73-x86_64-linux-gnu"}
+
+
 @pytest.mark.parametrize("builder", ["engine", "direct"])
-def test_openwhisk_runs_the_zip_in_the_image(builder, fnpack, registry, tmp_path):
-    target = image(fnpack, registry, tmp_path, "openwhisk", "python-3.11-x64", builder, "110.dynamic-html")
+def test_openwhisk_runs_the_zip_in_the_image(builder, fnpack, registry, benchmarks):
+    target = image(fnpack, registry, benchmarks, "openwhisk", "python-3.11-x64", builder, "110.dynamic-html")
     with open(target["archive"]["path"], "rb") as archive:
         code = base64.b64encode(archive.read()).decode()
     port = free_port()
@@ -165,10 +197,9 @@ def test_openwhisk_runs_the_zip_in_the_image(builder, fnpack, registry, tmp_path
     assert "Ada" in json.dumps(answer["result"]) and answer["request_id"] == "a1"
 
 
-def test_docker_build_makes_the_same_of_the_written_dockerfile(fnpack, registry, tmp_path):
-    built = image(fnpack, registry, tmp_path, "openwhisk", "python-3.11-x64", "engine", "110.dynamic-html")["image"]["name"]
-    suite = Suite(tmp_path / "suite")
-    fnpack.build(suite, "110.dynamic-html", "--platform", "openwhisk", "--language", "python", "--language-version", "3.11",
+def test_docker_build_makes_the_same_of_the_written_dockerfile(fnpack, registry, benchmarks):
+    built = image(fnpack, registry, benchmarks, "openwhisk", "python-3.11-x64", "engine", "110.dynamic-html")["image"]["name"]
+    fnpack.build(benchmarks, "110.dynamic-html", "--platform", "openwhisk", "--language", "python", "--language-version", "3.11",
                  "--deployment", "container", "--image-format", "dockerfile")
     own = f"{registry.host}/own:1"
     docker.docker("build", "--tag", own, fnpack.out / "openwhisk/110.dynamic-html/python-3.11-x64/context")

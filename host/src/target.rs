@@ -72,16 +72,27 @@ pub struct Filters {
 
 /// A filter that leaves nothing, with what there would have been.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{subject} has no {dimension} {}; there is {}", quoted(wanted), list(known))]
+#[error("{subject} has no {}; there is {}", self.missing(), list(known))]
 pub struct NothingLeft {
     /// The benchmark or the suite.
     pub subject: String,
     /// What kind of thing was asked for.
     pub dimension: &'static str,
-    /// Which.
+    /// Which; empty where the default is not there.
     pub wanted: Vec<String>,
     /// What there is.
     pub known: Vec<String>,
+}
+
+impl NothingLeft {
+    fn missing(&self) -> String {
+        match &self.wanted[..] {
+            [] => {
+                format!("default {0} (name one with --{1})", self.dimension, self.dimension.replace(' ', "-"))
+            }
+            wanted => format!("{} {}", self.dimension, quoted(wanted)),
+        }
+    }
 }
 
 fn quoted(words: &[String]) -> String {
@@ -154,7 +165,7 @@ impl Filters {
     }
 
     /// The targets that a benchmark is to be built for, of all that it and the platforms support.
-    /// A filter that leaves nothing is an error that says what there is.
+    /// A filter that leaves nothing, and a default that is not there, are errors that say what there is.
     pub fn choose(&self, benchmark: &str, all: &[Target]) -> Result<Vec<Target>, NothingLeft> {
         let mut left: Vec<&Target> = all.iter().collect();
         for filter in self.all() {
@@ -169,7 +180,7 @@ impl Filters {
                 wanted: wanted.to_vec(),
                 known: before.iter().map(|t| (filter.of)(t)).collect::<BTreeSet<_>>().into_iter().collect(),
             };
-            if left.is_empty() && !filter.wanted.is_empty() {
+            if left.is_empty() && !before.is_empty() {
                 return Err(nothing(filter.wanted));
             }
         }
@@ -272,6 +283,21 @@ mod tests {
             }
             assert!(filters.unknown(all().iter()).is_some());
         }
+    }
+
+    #[test]
+    fn what_has_no_default_is_to_be_named() {
+        let image =
+            Target { variant: "pypy".into(), ..target("gcp", LanguageName::Python, "3.11", "container") };
+        let all = [target("gcp", LanguageName::Python, "3.11", "package"), image.clone()];
+        let filters = Filters { variants: words(&["pypy"]), ..Filters::default() };
+        let error = filters.choose("b", &all).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "b on gcp in python has no default deployment (name one with --deployment); there is container"
+        );
+        let filters = Filters { deployments: words(&["container"]), ..filters };
+        assert_eq!(filters.choose("b", &all).unwrap(), [image]);
     }
 
     #[test]

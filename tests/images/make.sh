@@ -73,6 +73,11 @@ done
 # What maintainer scripts would have written.
 [[ -e $root/usr/bin/sh ]] || ln -s dash "$root/usr/bin/sh"
 [[ -e $root/usr/bin/awk ]] || ln -s gawk "$root/usr/bin/awk"
+# PyPy's own images have it by this name too; Debian's pip brings another Python.
+if [[ -e $root/usr/bin/pypy3 ]]; then
+  mkdir -p "$root/usr/local/bin"
+  ln -s ../../bin/pypy3 "$root/usr/local/bin/python3"
+fi
 for program in "$root"/usr/lib/jvm/java-*-openjdk-*/bin/java{,c} "$root/usr/share/maven/bin/mvn"; do
   [[ ! -e $program ]] || ln -sf "${program#"$root"}" "$root/usr/bin/${program##*/}"
 done

@@ -6,6 +6,7 @@ from pathlib import Path
 
 PYTHON_IMAGE = "fnpack-test-python:3.11"
 PYTHON_ARM64_IMAGE = "fnpack-test-python-arm64:3.11"
+PYPY_IMAGE = "fnpack-test-pypy:3.11"
 NODEJS_IMAGE = "fnpack-test-nodejs:18"
 JAVA_IMAGE = "fnpack-test-java:17"
 NEW_JAVA_IMAGE = "fnpack-test-java:25"

@@ -125,7 +125,7 @@ impl Selection {
                     let (languages, titles) = (languages.join(", "), titles.join(", "));
                     let name = benchmark.name();
                     return Err(usage(anyhow!(
-                        "nothing to build for {name}: it is written in {languages}, and no default build of that is supported by {titles} (see `fnpack list platforms`)"
+                        "nothing to build for {name}: it is written in {languages}, and nothing of that is supported by {titles} (see `fnpack list platforms`)"
                     )));
                 }
                 Ok(chosen) => {

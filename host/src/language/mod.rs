@@ -16,6 +16,7 @@ use std::time::Duration;
 
 pub use indexes::Indexes;
 pub use libc::Libc;
+pub use python::{Interpreter, split_module};
 use serde::{Deserialize, Serialize};
 
 use crate::executor::Action;
@@ -96,6 +97,8 @@ pub struct Requirement {
 pub struct Runtime {
     /// Such as "3.12".
     pub version: String,
+    /// "default", or the language variant whose engine it is.
+    pub variant: String,
     /// The processor.
     pub architecture: Architecture,
     /// The C library, which decides what prebuilt packages fit.

@@ -74,6 +74,7 @@ impl Job {
     pub fn runtime(&self) -> Runtime {
         Runtime {
             version: self.target.version.clone(),
+            variant: self.target.variant.clone(),
             architecture: self.target.architecture,
             libc: self.support.libc,
         }

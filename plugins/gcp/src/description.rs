@@ -40,6 +40,10 @@ const RUNTIMES: [(&str, &str, &Stack); 11] = [
     ("java", "25", &GOOGLE_24),
 ];
 
+/// Python in PyPy, which no runtime of Google's has: an image alone, with the engine's own as its base.
+pub const PYPY: &str = "pypy";
+const PYPY_VERSION: &str = "3.11";
+
 pub fn describe() -> Description {
     let deployment =
         |name: &str, limits| Deployment { name: name.to_owned(), image: false, symlinks: false, limits };
@@ -55,6 +59,7 @@ pub fn describe() -> Description {
         supports: RUNTIMES
             .iter()
             .map(|(language, version, stack)| support(language, version, stack))
+            .chain([pypy()])
             .collect(),
         settings: Vec::new(),
     }
@@ -84,6 +89,17 @@ fn first_generation_limits() -> Vec<Limit> {
     }
     };
     vec![limit(Subject::Archive, 100), limit(Subject::Unpacked, 500)]
+}
+
+fn pypy() -> Support {
+    let python = support("python", PYPY_VERSION, &GOOGLE_22);
+    let image = ImageSource::Reference(format!("docker.io/library/pypy:{PYPY_VERSION}"));
+    Support {
+        runtime: Runtime { variant: PYPY.to_owned(), ..python.runtime },
+        deployments: vec![CONTAINER.to_owned()],
+        build_images: vec![BuildImage { architecture: "x64".to_owned(), source: image }],
+        ..python
+    }
 }
 
 fn support(language: &str, version: &str, stack: &Stack) -> Support {

@@ -1,8 +1,9 @@
 //! The function image for Cloud Run: the language's own image, with the function, its packages and
 //! the Functions Framework, which serves it over HTTP.
 
-use fnpack_plugin::{Deployment, Failure, ImagePlan, Requirement, Target, layers, pair, requirement};
+use fnpack_plugin::{Deployment, Failure, ImagePlan, Pair, Requirement, Target, layers, pair, requirement};
 
+use crate::description::PYPY;
 use crate::unknown;
 
 /// The deployment that has one.
@@ -32,13 +33,23 @@ pub fn framework(target: &Target) -> Option<Requirement> {
     }
 }
 
+/// Where Python finds what was installed.
+fn packages() -> Pair {
+    pair("PYTHONPATH", format!("{DIRECTORY}/.python_packages/lib/site-packages"))
+}
+
 /// The framework listens on the port that Cloud Run tells it in PORT, or on 8080.
 pub fn plan(target: &Target) -> Result<ImagePlan, Failure> {
     let version = &target.runtime.version;
     let (base, environment, start) = match target.runtime.language.as_str() {
+        "python" if target.runtime.variant == PYPY => (
+            format!("docker.io/library/pypy:{version}-slim"),
+            vec![packages()],
+            "pypy3 -m functions_framework --target=handler --source=/workspace/main.py",
+        ),
         "python" => (
             format!("docker.io/library/python:{version}-slim"),
-            vec![pair("PYTHONPATH", format!("{DIRECTORY}/.python_packages/lib/site-packages"))],
+            vec![packages()],
             "python3 -m functions_framework --target=handler --source=/workspace/main.py",
         ),
         "nodejs" => (

@@ -139,7 +139,12 @@ mod tests {
     use crate::tree::{Digest, FileEntry};
 
     fn runtime(architecture: Architecture) -> Runtime {
-        Runtime { version: "all".into(), architecture, libc: "glibc-2.34".parse().unwrap() }
+        Runtime {
+            version: "all".into(),
+            variant: "default".into(),
+            architecture,
+            libc: "glibc-2.34".parse().unwrap(),
+        }
     }
 
     fn tools(glibc: &str) -> BTreeMap<String, String> {

@@ -124,7 +124,12 @@ mod tests {
     use crate::language::Architecture;
 
     fn runtime(version: &str, architecture: Architecture) -> Runtime {
-        Runtime { version: version.into(), architecture, libc: "glibc-2.34".parse().unwrap() }
+        Runtime {
+            version: version.into(),
+            variant: "default".into(),
+            architecture,
+            libc: "glibc-2.34".parse().unwrap(),
+        }
     }
 
     fn host(java: &str) -> Place {

@@ -224,6 +224,7 @@ mod tests {
         let check = |entries: &[(&str, &[u8])]| {
             let runtime = Runtime {
                 version: "17".into(),
+                variant: "default".into(),
                 architecture: Architecture::X64,
                 libc: "glibc-2.34".parse().unwrap(),
             };

@@ -199,7 +199,12 @@ mod tests {
     use crate::language::Architecture;
 
     fn runtime(architecture: Architecture) -> Runtime {
-        Runtime { version: "22".into(), architecture, libc: "glibc-2.34".parse().unwrap() }
+        Runtime {
+            version: "22".into(),
+            variant: "default".into(),
+            architecture,
+            libc: "glibc-2.34".parse().unwrap(),
+        }
     }
 
     fn host() -> Place {

@@ -100,6 +100,7 @@ mod tests {
     fn packages_for_another_machine_are_named() {
         let runtime = Runtime {
             version: "22".into(),
+            variant: "default".into(),
             architecture: Architecture::Arm64,
             libc: "glibc-2.34".parse().unwrap(),
         };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::PACKAGES;
+use super::interpreter::Interpreter;
 use super::local::{Kind, Local};
 use super::manifest::{ADDED, MANIFEST};
 use super::requirements::Requirements;
@@ -127,6 +128,7 @@ fn write_steps(
 struct Installer<'r> {
     tool: Tool,
     runtime: &'r Runtime,
+    interpreter: Interpreter,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -140,19 +142,26 @@ enum Tool {
 
 impl<'r> Installer<'r> {
     fn of(place: &Place, runtime: &'r Runtime) -> Result<Self, LanguageError> {
+        let interpreter = Interpreter::of(runtime);
         let tool = match place {
-            Place::Host { tools } if tools.contains_key(UV) => Tool::Uv,
+            // It chooses packages for CPython alone.
+            Place::Host { tools } if tools.contains_key(UV) && interpreter == Interpreter::CPython => {
+                Tool::Uv
+            }
             Place::Host { tools } if tools.contains_key(PIP) => Tool::CrossPip,
             Place::Host { .. } => {
-                return Err(LanguageError::NoTool(
-                    "neither uv nor pip is installed on this machine; install one, or build with --executor docker"
-                        .to_owned(),
-                ));
+                let missing = match interpreter {
+                    Interpreter::CPython => "neither uv nor pip is installed on this machine; install one",
+                    Interpreter::PyPy => {
+                        "pip is not installed on this machine, and uv has no packages for PyPy; install Python 3 with pip"
+                    }
+                };
+                return Err(LanguageError::NoTool(format!("{missing}, or build with --executor docker")));
             }
             Place::Docker { .. } if place.is_native(runtime) => Tool::NativePip,
             Place::Docker { .. } => Tool::CrossPip,
         };
-        Ok(Self { tool, runtime })
+        Ok(Self { tool, runtime, interpreter })
     }
 
     fn native(&self) -> bool {
@@ -187,9 +196,9 @@ impl<'r> Installer<'r> {
             Tool::CrossPip => {
                 let platforms =
                     pip_platforms(self.runtime).into_iter().map(|tag| format!("--platform={tag}"));
-                let tag = format!("cp{}", self.runtime.version.replace('.', ""));
-                let abis = [tag.as_str(), "abi3", "none"].map(|abi| format!("--abi={abi}"));
-                let options = [version, "--implementation=cp".to_owned(), only_binary];
+                let abis = self.interpreter.abis(&self.runtime.version).into_iter();
+                let abis = abis.map(|abi| format!("--abi={abi}"));
+                let options = [version, format!("--implementation={}", self.interpreter.tag()), only_binary];
                 platforms.chain(abis).chain(options).collect()
             }
         }
@@ -200,11 +209,11 @@ impl<'r> Installer<'r> {
         let version = &self.runtime.version;
         let full = format!("{version}.0");
         serde_json::json!({
-            "implementation_name": "cpython",
+            "implementation_name": self.interpreter.name().to_lowercase(),
             "implementation_version": full,
             "os_name": "posix",
             "platform_machine": self.runtime.architecture.machine(),
-            "platform_python_implementation": "CPython",
+            "platform_python_implementation": self.interpreter.name(),
             "platform_system": "Linux",
             "python_full_version": full,
             "python_version": version,
@@ -375,6 +384,21 @@ mod tests {
             }
             assert!(!command.contains(&"--platform=manylinux_2_35_x86_64".to_owned()));
         }
+    }
+
+    #[test]
+    fn packages_for_pypy_are_chosen_by_pip() {
+        let runtime = Runtime { variant: "pypy".into(), ..runtime("3.11", Architecture::X64) };
+        let tools = [UV, PIP].map(|tool| (tool.to_owned(), "1.0".to_owned()));
+        let installer = Installer::of(&Place::Host { tools: tools.clone().into() }, &runtime).unwrap();
+        let command = installer.install(REQUIREMENTS, CONSTRAINTS, TARGET);
+        for word in ["--implementation=pp", "--abi=pypy311_pp73", "--abi=none", "--only-binary=:all:"] {
+            assert!(command.iter().any(|found| found == word), "{word}: {command:?}");
+        }
+        assert!(installer.markers().contains(r#""platform_python_implementation":"PyPy""#));
+        let uv_alone = Place::Host { tools: [tools[0].clone()].into() };
+        let error = Installer::of(&uv_alone, &runtime).err().unwrap().to_string();
+        assert!(error.contains("pip is not installed") && error.contains("--executor docker"), "{error}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod explain;
 mod install;
+mod interpreter;
 mod local;
 mod manifest;
 mod normalise;
@@ -15,6 +16,8 @@ use super::{
 };
 use crate::store::Store;
 use crate::tree::Tree;
+
+pub use interpreter::{Interpreter, split_module};
 
 /// Where the packages are, in the tree and as package.sh is told.
 const PACKAGES: &str = ".python_packages/lib/site-packages";
@@ -109,7 +112,12 @@ mod tests {
     }
 
     pub fn runtime(version: &str, architecture: Architecture) -> Runtime {
-        Runtime { version: version.into(), architecture, libc: "glibc-2.34".parse().unwrap() }
+        Runtime {
+            version: version.into(),
+            variant: "default".into(),
+            architecture,
+            libc: "glibc-2.34".parse().unwrap(),
+        }
     }
 
     pub fn tree_of(files: &[(&str, &str)]) -> (tempfile::TempDir, Store, Tree) {

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::{tell, text};
 use crate::archive::write_zip;
+use crate::language::split_module;
 use crate::pipeline::build::Run;
 use crate::pipeline::limits::size;
 use crate::tree::{Digest, FileEntry, Node, RelPath, Tree};
@@ -76,7 +77,7 @@ fn importable(entry: &str) -> Option<&str> {
     if entry.ends_with(".dist-info") || entry.ends_with(".libs") || entry == "bin" {
         return None;
     }
-    let stem = entry.split_once(".cpython-").map(|(stem, _)| stem).or_else(|| entry.strip_suffix(".abi3.so"));
+    let stem = split_module(entry).map(|(stem, _)| stem).or_else(|| entry.strip_suffix(".abi3.so"));
     Some(stem.or_else(|| entry.strip_suffix(".py")).or_else(|| entry.strip_suffix(".so")).unwrap_or(entry))
 }
 

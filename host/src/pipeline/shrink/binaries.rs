@@ -4,7 +4,7 @@ use std::io::Read;
 use anyhow::Result;
 
 use super::text;
-use crate::language::{Architecture, Libc, Runtime};
+use crate::language::{Architecture, Interpreter, Libc, Runtime, split_module};
 use crate::store::{Store, StoreError};
 use crate::suite::LanguageName;
 use crate::tree::{Digest, Node, RelPath, Tree};
@@ -76,18 +76,18 @@ fn is_foreign_folder(name: &str, runtime: &Runtime) -> bool {
     !system_fits || !processors.split('+').any(fits)
 }
 
-/// `x.cpython-310-x86_64-linux-gnu.so` for 3.11, or for another machine.
+/// `x.cpython-310-x86_64-linux-gnu.so` for 3.11, or for another machine or interpreter.
 fn is_foreign_module(name: &str, runtime: &Runtime) -> bool {
     let Some(stem) = name.strip_suffix(".so") else { return false };
-    let Some((_, tag)) = stem.split_once(".cpython-") else { return false };
-    let (version, machine) = tag.split_once('-').unwrap_or((tag, ""));
+    let Some((_, tag)) = split_module(stem) else { return false };
+    let own = Interpreter::of(runtime).module_tag(&runtime.version);
+    let Some(machine) = tag.strip_prefix(&own) else { return true };
+    let machine = machine.trim_start_matches('-');
     let other_libc = match runtime.libc {
         Libc::Glibc { .. } => machine.ends_with("-musl"),
         Libc::Musl { .. } => false,
     };
-    version != runtime.version.replace('.', "")
-        || other_libc
-        || !machine.is_empty() && !machine.starts_with(runtime.architecture.machine())
+    other_libc || !machine.is_empty() && !machine.starts_with(runtime.architecture.machine())
 }
 
 /// `node.napi.musl.node` where the C library is GNU's, and the other way round.
@@ -123,7 +123,12 @@ mod unit {
     use super::*;
 
     fn runtime(libc: &str) -> Runtime {
-        Runtime { version: "3.11".into(), architecture: Architecture::X64, libc: libc.parse().unwrap() }
+        Runtime {
+            version: "3.11".into(),
+            variant: "default".into(),
+            architecture: Architecture::X64,
+            libc: libc.parse().unwrap(),
+        }
     }
 
     #[test]
@@ -135,6 +140,7 @@ mod unit {
             ("x.cpython-310-x86_64-linux-gnu.so", true),
             ("x.cpython-311-x86_64-linux-musl.so", true),
             ("x.cpython-311-darwin.so", true),
+            ("x.pypy311-pp73-x86_64-linux-gnu.so", true),
             ("x.abi3.so", false),
             ("x.so", false),
         ] {
