@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 
 import pytest
 
@@ -14,6 +15,18 @@ def test_an_unchanged_target_is_cached_and_says_no_reason(fnpack, suite):
     second = fnpack.python(suite).status_is("cached")
     assert second.target["archive"] == first.target["archive"]
     assert not second.target["reasons"]
+
+
+def test_no_engine_is_asked_for_what_is_built_on_this_machine(fnpack, suite, tmp_path):
+    suite.benchmark(files={"python/requirements.txt": "six==1.16.0\n"})
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(str(tmp_path / "engine.sock"))
+        engine.listen()
+        engine.setblocking(False)
+        for status in ("built", "cached"):
+            fnpack.python(suite, env={"DOCKER_HOST": f"unix://{tmp_path}/engine.sock"}).status_is(status)
+            with pytest.raises(BlockingIOError):
+                engine.accept()
 
 
 def test_a_removed_artifact_is_there_again(fnpack, suite):

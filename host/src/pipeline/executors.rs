@@ -177,10 +177,8 @@ impl<'a> Executors<'a> {
 
     /// Records what the name of the image stands for that a target's dependencies were installed in.
     pub(super) fn pin(&self, context: &Context, job: &Job, chosen: &Chosen) -> Result<()> {
-        match (&chosen.place, self.docker()) {
-            (Place::Docker { image, .. }, Ok(docker)) => pin(context, job, docker.engine(), image),
-            _ => Ok(()),
-        }
+        let Place::Docker { image, .. } = &chosen.place else { return Ok(()) };
+        self.docker().map_or(Ok(()), |docker| pin(context, job, docker.engine(), image))
     }
 
     /// Has the engine get or make an image; each is asked for once in a command. Gives the digest

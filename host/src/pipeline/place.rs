@@ -42,9 +42,9 @@ impl Chosen {
 
     /// Who runs actions there.
     pub fn executor<'e>(&self, executors: &'e Executors<'_>) -> &'e dyn Executor {
-        match (&self.place, executors.docker()) {
-            (Place::Docker { .. }, Ok(docker)) => docker,
-            _ => executors.host(),
+        match &self.place {
+            Place::Docker { .. } => executors.docker().map_or(executors.host(), |docker| docker),
+            Place::Host { .. } => executors.host(),
         }
     }
 
