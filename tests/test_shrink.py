@@ -333,7 +333,7 @@ def test_an_unknown_step_is_an_error_that_lists_the_known(fnpack, suite):
 def test_threads_that_unpack_into_the_same_new_folders_do_not_meet(tmp_path):
     """What unpacks is run by itself: a package of a benchmark has too few folders to show it."""
     unpacker = tmp_path / "unpacked_packages.py"
-    unpacker.write_bytes((PROJECT / "plugins/sdk/wrappers/unpacked_packages.py").read_bytes())
+    unpacker.write_bytes((PROJECT / "plugins/sdk/wrappers/python/unpacked_packages.py").read_bytes())
     with zipfile.ZipFile(tmp_path / "packages.zip", "w") as archive:
         for number in range(600):
             archive.writestr(f"package/{number // 6}/deep/er/{number}.py", f"VALUE = {number}\n")

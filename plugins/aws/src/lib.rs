@@ -10,7 +10,7 @@ mod recipe;
 
 use fnpack_plugin::{
     Description, Failure, File, ImagePlan, Layout, Platform, Requirement, Target, failure, image_tag,
-    text_file, unpacked_packages,
+    java_wrappers, nodejs_dynamodb, nodejs_wrappers, python_dynamodb, python_wrappers,
 };
 
 struct Aws;
@@ -22,33 +22,23 @@ impl Platform for Aws {
 
     fn wrappers(target: &Target) -> Result<Vec<File>, Failure> {
         match target.runtime.language.as_str() {
-            "python" => Ok(vec![
-                text_file("handler.py", include_str!("../wrappers/python/handler.py")),
-                text_file("storage.py", include_str!("../wrappers/python/storage.py")),
-                text_file("nosql.py", include_str!("../wrappers/python/nosql.py")),
-                unpacked_packages(),
-            ]),
+            "python" => Ok(python_wrappers(
+                ("handler.py", include_str!("../wrappers/python/handler.py")),
+                include_str!("../wrappers/python/storage.py"),
+                &python_dynamodb(include_str!("../wrappers/python/nosql.py")),
+            )),
             "nodejs" => {
-                let mut files = vec![
-                    text_file("handler.js", include_str!("../wrappers/nodejs/handler.js")),
-                    text_file("storage.js", include_str!("../wrappers/nodejs/storage.js")),
-                    text_file("nosql.js", include_str!("../wrappers/nodejs/nosql.js")),
-                ];
+                let mut files = nodejs_wrappers(
+                    ("handler.js", include_str!("../wrappers/nodejs/handler.js")),
+                    include_str!("../wrappers/nodejs/storage.js"),
+                    &nodejs_dynamodb(include_str!("../wrappers/nodejs/nosql.js")),
+                );
                 if bun::is_wanted(target) {
                     files.extend(bun::wrappers());
                 }
                 Ok(files)
             }
-            "java" => Ok(vec![
-                text_file(
-                    "src/main/java/org/serverlessbench/Handler.java",
-                    include_str!("../wrappers/java/src/main/java/org/serverlessbench/Handler.java"),
-                ),
-                text_file(
-                    "src/main/java/org/serverlessbench/ColdStartTracker.java",
-                    include_str!("../wrappers/java/src/main/java/org/serverlessbench/ColdStartTracker.java"),
-                ),
-            ]),
+            "java" => Ok(java_wrappers(include_str!("../wrappers/java/Handler.java"))),
             "cpp" => Ok(cpp::wrappers(target)),
             other => Err(unknown(other)),
         }

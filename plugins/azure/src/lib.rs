@@ -5,7 +5,8 @@ mod layout;
 mod packages;
 
 use fnpack_plugin::{
-    Description, Failure, File, Layout, Platform, Requirement, Target, failure, text_file, unpacked_packages,
+    Description, Failure, File, Layout, Platform, Requirement, Target, failure, java_wrappers,
+    nodejs_wrappers, python_wrappers,
 };
 
 struct Azure;
@@ -17,27 +18,17 @@ impl Platform for Azure {
 
     fn wrappers(target: &Target) -> Result<Vec<File>, Failure> {
         match target.runtime.language.as_str() {
-            "python" => Ok(vec![
-                text_file("handler.py", include_str!("../wrappers/python/handler.py")),
-                text_file("storage.py", include_str!("../wrappers/python/storage.py")),
-                text_file("nosql.py", include_str!("../wrappers/python/nosql.py")),
-                unpacked_packages(),
-            ]),
-            "nodejs" => Ok(vec![
-                text_file("handler.js", include_str!("../wrappers/nodejs/handler.js")),
-                text_file("storage.js", include_str!("../wrappers/nodejs/storage.js")),
-                text_file("nosql.js", include_str!("../wrappers/nodejs/nosql.js")),
-            ]),
-            "java" => Ok(vec![
-                text_file(
-                    "src/main/java/org/serverlessbench/Handler.java",
-                    include_str!("../wrappers/java/src/main/java/org/serverlessbench/Handler.java"),
-                ),
-                text_file(
-                    "src/main/java/org/serverlessbench/ColdStartTracker.java",
-                    include_str!("../wrappers/java/src/main/java/org/serverlessbench/ColdStartTracker.java"),
-                ),
-            ]),
+            "python" => Ok(python_wrappers(
+                ("handler.py", include_str!("../wrappers/python/handler.py")),
+                include_str!("../wrappers/python/storage.py"),
+                include_str!("../wrappers/python/nosql.py"),
+            )),
+            "nodejs" => Ok(nodejs_wrappers(
+                ("handler.js", include_str!("../wrappers/nodejs/handler.js")),
+                include_str!("../wrappers/nodejs/storage.js"),
+                include_str!("../wrappers/nodejs/nosql.js"),
+            )),
+            "java" => Ok(java_wrappers(include_str!("../wrappers/java/Handler.java"))),
             other => Err(unknown(other)),
         }
     }

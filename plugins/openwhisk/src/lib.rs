@@ -7,7 +7,7 @@ mod packages;
 
 use fnpack_plugin::{
     Description, Failure, File, ImagePlan, Layout, Platform, Requirement, Target, failure, image_tag,
-    text_file, tree, unpacked_packages,
+    java_wrappers, nodejs_dynamodb, nodejs_wrappers, python_dynamodb, python_wrappers, tree,
 };
 
 struct OpenWhisk;
@@ -19,27 +19,17 @@ impl Platform for OpenWhisk {
 
     fn wrappers(target: &Target) -> Result<Vec<File>, Failure> {
         match target.runtime.language.as_str() {
-            "python" => Ok(vec![
-                text_file("__main__.py", include_str!("../wrappers/python/__main__.py")),
-                text_file("storage.py", include_str!("../wrappers/python/storage.py")),
-                text_file("nosql.py", include_str!("../wrappers/python/nosql.py")),
-                unpacked_packages(),
-            ]),
-            "nodejs" => Ok(vec![
-                text_file("index.js", include_str!("../wrappers/nodejs/index.js")),
-                text_file("storage.js", include_str!("../wrappers/nodejs/storage.js")),
-                text_file("nosql.js", include_str!("../wrappers/nodejs/nosql.js")),
-            ]),
-            "java" => Ok(vec![
-                text_file(
-                    "src/main/java/org/serverlessbench/Handler.java",
-                    include_str!("../wrappers/java/src/main/java/org/serverlessbench/Handler.java"),
-                ),
-                text_file(
-                    "src/main/java/org/serverlessbench/ColdStartTracker.java",
-                    include_str!("../wrappers/java/src/main/java/org/serverlessbench/ColdStartTracker.java"),
-                ),
-            ]),
+            "python" => Ok(python_wrappers(
+                ("__main__.py", include_str!("../wrappers/python/__main__.py")),
+                include_str!("../wrappers/python/storage.py"),
+                &python_dynamodb(include_str!("../wrappers/python/nosql.py")),
+            )),
+            "nodejs" => Ok(nodejs_wrappers(
+                ("index.js", include_str!("../wrappers/nodejs/index.js")),
+                include_str!("../wrappers/nodejs/storage.js"),
+                &nodejs_dynamodb(include_str!("../wrappers/nodejs/nosql.js")),
+            )),
+            "java" => Ok(java_wrappers(include_str!("../wrappers/java/Handler.java"))),
             other => Err(unknown(other)),
         }
     }

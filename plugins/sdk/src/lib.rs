@@ -25,15 +25,17 @@ pub mod bindings {
     });
 }
 
-mod archived;
+mod wrappers;
 
-pub use archived::unpacked_packages;
 pub use bindings::exports::fnpack::plugin::platform::{
     Archive, BuildImage, Deployment, Description, Edit, ImagePlan, ImageSource, KnownSetting, Layer, Layout,
     Limit, MoveEntry, RenameEntry, Requirement, Subject, Support,
 };
 pub use bindings::fnpack::plugin::types::{Contents, Failure, File, Pair, Runtime, Target};
 pub use bindings::fnpack::plugin::{log, tree};
+pub use wrappers::{
+    java_wrappers, nodejs_dynamodb, nodejs_wrappers, python_dynamodb, python_wrappers, unpacked_packages,
+};
 
 /// What differs from platform to platform. Each call runs in a fresh instance; nothing outlives it.
 pub trait Platform {

@@ -10,8 +10,6 @@ import com.google.gson.JsonPrimitive;
 import function.Function;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.LinkedHashMap;
@@ -26,13 +24,6 @@ public final class Handler {
     private static final String[] SETTINGS = {"MINIO_STORAGE_", "NOSQL_STORAGE_"};
     private static final String WEB = "__ow_";
 
-    /** The caller's mistake: HTTP status 400. */
-    private static final class BadRequest extends Exception {
-        BadRequest(String message) {
-            super(message);
-        }
-    }
-
     private Handler() {}
 
     /**
@@ -42,44 +33,23 @@ public final class Handler {
      * it is a response with status 500.
      */
     public static JsonObject main(JsonObject parameters) throws Exception {
-        boolean isCold = ColdStartTracker.isCold();
-        Instant income = Instant.now();
+        Invocation invocation = new Invocation(requestId());
         JsonObject event = takeSettings(parameters);
         if (!event.has("__ow_method")) {
-            return run(directRequest(event), income, isCold);
+            return run(invocation, directRequest(event));
         }
         try {
-            return run(httpRequest(event), income, isCold);
+            return run(invocation, httpRequest(event));
         } catch (BadRequest error) {
-            return failure(400, error);
+            return failure(400, invocation.errorBody(error));
         } catch (Throwable error) {
             error.printStackTrace();
-            return failure(500, error);
+            return failure(500, invocation.errorBody(error));
         }
     }
 
-    private static JsonObject run(JsonObject request, Instant income, boolean isCold) throws Exception {
-        String requestId = requestId();
-        Map<String, Object> event = map(request);
-        event.put("request-id", requestId);
-        event.put("income-timestamp", microseconds(income) / 1e6);
-
-        long began = microseconds(Instant.now());
-        long clock = System.nanoTime();
-        Object result = FUNCTION.handler(event);
-        long computeTime = (System.nanoTime() - clock) / 1000;
-
-        JsonObject body = new JsonObject();
-        body.addProperty("begin", seconds(began));
-        body.addProperty("end", seconds(began + computeTime));
-        body.addProperty("compute_time", computeTime);
-        body.addProperty("results_time", 0);
-        body.addProperty("is_cold", isCold);
-        body.add("result", JSON.toJsonTree(result));
-        body.addProperty("request_id", requestId);
-        body.addProperty("container_id", ColdStartTracker.CONTAINER_ID);
-        body.addProperty("cold_start_var", variable("cold_start"));
-        return body;
+    private static JsonObject run(Invocation invocation, JsonObject request) {
+        return JSON.toJsonTree(invocation.run(FUNCTION, map(request))).getAsJsonObject();
     }
 
     /** The parameters without the settings, which go where the benchmark may read them: system properties. */
@@ -98,12 +68,7 @@ public final class Handler {
     }
 
     private static String requestId() {
-        return variable("__OW_ACTIVATION_ID");
-    }
-
-    private static String variable(String name) {
-        String value = System.getenv(name);
-        return value == null ? "" : value;
+        return System.getenv().getOrDefault("__OW_ACTIVATION_ID", "");
     }
 
     /** What a web action was sent: its parameters, or the JSON object of a raw body. */
@@ -202,29 +167,15 @@ public final class Handler {
     }
 
     /** A web action's response with a status; OpenWhisk looks for it in `error` where something failed. */
-    private static JsonObject failure(int status, Throwable error) {
-        JsonObject described = new JsonObject();
-        described.addProperty("type", error.getClass().getSimpleName());
-        described.addProperty("message", String.valueOf(error.getMessage()));
-        JsonObject body = new JsonObject();
-        body.add("error", described);
-        body.addProperty("request_id", requestId());
+    private static JsonObject failure(int status, Map<String, Object> body) {
         JsonObject headers = new JsonObject();
         headers.addProperty("Content-Type", "application/json");
         JsonObject response = new JsonObject();
         response.addProperty("statusCode", status);
         response.add("headers", headers);
-        response.add("body", body);
+        response.add("body", JSON.toJsonTree(body));
         JsonObject failed = new JsonObject();
         failed.add("error", response);
         return failed;
-    }
-
-    private static long microseconds(Instant time) {
-        return ChronoUnit.MICROS.between(Instant.EPOCH, time);
-    }
-
-    private static String seconds(long microseconds) {
-        return String.format("%d.%06d", microseconds / 1_000_000, microseconds % 1_000_000);
     }
 }

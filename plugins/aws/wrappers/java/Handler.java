@@ -9,8 +9,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -20,13 +18,6 @@ public final class Handler implements RequestStreamHandler {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Function FUNCTION = new Function();
 
-    /** The caller's mistake: HTTP status 400. */
-    private static final class BadRequest extends Exception {
-        BadRequest(String message) {
-            super(message);
-        }
-    }
-
     /**
      * Answers a direct invocation, an API Gateway or a function URL.
      *
@@ -35,60 +26,22 @@ public final class Handler implements RequestStreamHandler {
      */
     @Override
     public void handleRequest(InputStream input, OutputStream output, Context context) throws IOException {
-        boolean isCold = ColdStartTracker.isCold();
-        Instant income = Instant.now();
-        JSON.writeValue(output, answer(JSON.readValue(input, Object.class), context.getAwsRequestId(), income, isCold));
+        Invocation invocation = new Invocation(context.getAwsRequestId());
+        JSON.writeValue(output, answer(invocation, JSON.readValue(input, Object.class)));
     }
 
-    private static Map<String, Object> answer(Object event, String requestId, Instant income, boolean isCold) {
+    private static Map<String, Object> answer(Invocation invocation, Object event) {
         if (!isHttp(event)) {
-            return response(200, run(directRequest(event), requestId, income, isCold));
+            return response(200, invocation.run(FUNCTION, directRequest(event)));
         }
         try {
-            return response(200, run(httpRequest((Map<?, ?>) event), requestId, income, isCold));
+            return response(200, invocation.run(FUNCTION, httpRequest((Map<?, ?>) event)));
         } catch (BadRequest error) {
-            return failure(400, error, requestId);
+            return response(400, invocation.errorBody(error));
         } catch (Throwable error) {
             error.printStackTrace();
-            return failure(500, error, requestId);
+            return response(500, invocation.errorBody(error));
         }
-    }
-
-    private static Map<String, Object> run(
-            Map<String, Object> request, String requestId, Instant income, boolean isCold) {
-        request.put("request-id", requestId);
-        request.put("income-timestamp", microseconds(income) / 1e6);
-
-        long began = microseconds(Instant.now());
-        long clock = System.nanoTime();
-        Object result = call(request);
-        long computeTime = (System.nanoTime() - clock) / 1000;
-
-        Map<String, Object> body = new LinkedHashMap<>();
-        body.put("begin", seconds(began));
-        body.put("end", seconds(began + computeTime));
-        body.put("compute_time", computeTime);
-        body.put("results_time", 0);
-        body.put("is_cold", isCold);
-        body.put("result", result);
-        body.put("request_id", requestId);
-        body.put("container_id", ColdStartTracker.CONTAINER_ID);
-        body.put("cold_start_var", System.getenv().getOrDefault("cold_start", ""));
-        return body;
-    }
-
-    /** The benchmark's method may declare exceptions or not; what it throws goes on as it is. */
-    private static Object call(Map<String, Object> request) {
-        try {
-            return FUNCTION.handler(request);
-        } catch (Exception error) {
-            throw Handler.<RuntimeException>unchecked(error);
-        }
-    }
-
-    @SuppressWarnings("unchecked")
-    private static <E extends Throwable> E unchecked(Throwable error) throws E {
-        throw (E) error;
     }
 
     /** Whether it came from an API Gateway (REST or HTTP) or a function URL. */
@@ -153,23 +106,5 @@ public final class Handler implements RequestStreamHandler {
             throw new IllegalStateException("the benchmark's result cannot be written as JSON", error);
         }
         return response;
-    }
-
-    private static Map<String, Object> failure(int status, Throwable error, String requestId) {
-        Map<String, Object> described = new LinkedHashMap<>();
-        described.put("type", error.getClass().getSimpleName());
-        described.put("message", String.valueOf(error.getMessage()));
-        Map<String, Object> body = new LinkedHashMap<>();
-        body.put("error", described);
-        body.put("request_id", requestId);
-        return response(status, body);
-    }
-
-    private static long microseconds(Instant time) {
-        return ChronoUnit.MICROS.between(Instant.EPOCH, time);
-    }
-
-    private static String seconds(long microseconds) {
-        return String.format("%d.%06d", microseconds / 1_000_000, microseconds % 1_000_000);
     }
 }
