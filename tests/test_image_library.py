@@ -933,6 +933,21 @@ def test_a_blob_that_is_refused_leaves_no_tag(between, registry, image, code, na
     assert proxy.count("PUT", "manifests") == 0 and not registry.has_tag(name, "1")
 
 
+def test_a_blob_that_is_gone_before_the_manifest_comes_is_sent_again(between, registry, image, crane, code, name):
+    def loses_a_layer(handler: Handler):
+        layer = json.loads(handler.rfile.read(handler.length()))["layers"][-1]["digest"]
+        answer, _ = registry.call("DELETE", f"/v2/{name}/blobs/{layer}")
+        assert answer.status == 202
+        handler.answer(400, errors("MANIFEST_BLOB_UNKNOWN", "blob unknown to registry"))
+
+    proxy = between(Rule("PUT", "manifests", loses_a_layer))
+    to = f"{proxy.host}/{name}:1"
+    done = image(build(f"{proxy.host}/base:1", (code, "/a"), push=to))
+    assert "pushed" in done, done
+    assert any("MANIFEST_BLOB_UNKNOWN" in event for event in done["events"])
+    crane("validate", "--remote", to)
+
+
 def test_a_registry_without_mounts_gets_the_layers_sent(between, image, crane, code, name):
     refuse = says(405, errors("UNSUPPORTED", "no mounts"))
     proxy = between(Rule("POST", "mount=", refuse, times=9))

@@ -93,6 +93,15 @@ pub enum ImageError {
         /// The registry's own words.
         words: String,
     },
+    /// The registry misses a blob that it was given: somebody removed it, or it is slow to see what
+    /// is written to it at this very moment.
+    #[error("{what}: the registry does not find all that was pushed to it{}; push again", said(words))]
+    BlobUnknown {
+        /// What was to be done.
+        what: String,
+        /// The registry's own words.
+        words: String,
+    },
     /// The registry has had enough for now.
     #[error("{what}: too many requests{}; {}", said(words), match after {
         Some(wait) => format!("it asks for {} s of patience", wait.as_secs()),
@@ -250,7 +259,13 @@ impl ImageError {
 
     /// Whether it may go well the next time.
     pub(super) fn passes(&self) -> bool {
-        matches!(self, Self::Connection { .. } | Self::TooMany { .. } | Self::Unavailable { .. })
+        matches!(
+            self,
+            Self::Connection { .. }
+                | Self::BlobUnknown { .. }
+                | Self::TooMany { .. }
+                | Self::Unavailable { .. }
+        )
     }
 
     /// How long the registry wants to be left alone.

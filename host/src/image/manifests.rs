@@ -110,13 +110,13 @@ impl Registries {
         })
     }
 
-    /// Puts a manifest, whose blobs are there, under a tag or its digest.
+    /// Puts a manifest, whose blobs are there, under a tag or its digest. Once: what is to be done
+    /// before another attempt is the caller's to know.
     pub(super) fn put_manifest(
         &self,
         reference: &Reference,
         media_type: &str,
         bytes: &[u8],
-        progress: &dyn Progress,
     ) -> Result<(), ImageError> {
         let name = reference.tag().map_or_else(|| reference.wanted(), str::to_owned);
         let url = self.url(reference.repository(), &format!("manifests/{name}"))?;
@@ -131,20 +131,18 @@ impl Registries {
             headers: vec![("content-type", media_type.to_owned())],
             body: Some(body),
         };
-        Attempts::new(self.settings.retry, progress).run(|| {
-            let mut answer = self.call(&call)?;
-            match answer.status() {
-                200..=204 => match answer.digest() {
-                    Some(found) if found != Sha256::from(blob) => Err(ImageError::WrongDigest {
-                        what: call.what.clone(),
-                        expected: Sha256::from(blob).to_string(),
-                        found: found.to_string(),
-                    }),
-                    _ => Ok(()),
-                },
-                _ => Err(refusal(&mut answer)),
-            }
-        })
+        let mut answer = self.call(&call)?;
+        match answer.status() {
+            200..=204 => match answer.digest() {
+                Some(found) if found != Sha256::from(blob) => Err(ImageError::WrongDigest {
+                    what: call.what,
+                    expected: Sha256::from(blob).to_string(),
+                    found: found.to_string(),
+                }),
+                _ => Ok(()),
+            },
+            _ => Err(refusal(&mut answer)),
+        }
     }
 
     /// The tags of a repository, in the registry's order; none when the repository is not there.

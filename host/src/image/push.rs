@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::registries::Access;
+use super::retry::Attempts;
 use super::upload::{Arrival, Upload};
 use super::{Content, Event, Image, ImageError, Progress, Reference, Registries, Repository};
 use crate::store::Store;
@@ -82,19 +83,27 @@ impl Registries {
             }
             _ => {}
         }
-        let arrivals = self.push_blobs(repository, self.jobs(image, repository, store), progress)?;
-        for (blob, arrival) in arrivals {
-            match arrival {
-                Arrival::AlreadyThere => pushed.there += 1,
-                Arrival::Mounted => pushed.mounted += 1,
-                Arrival::Uploaded => {
-                    pushed.uploaded += 1;
-                    pushed.uploaded_bytes += blob.size();
+        let mut attempts = Attempts::new(self.settings.retry, progress);
+        loop {
+            let jobs = self.jobs(image, repository, store);
+            let blobs = jobs.len();
+            for (blob, arrival) in self.push_blobs(repository, jobs, progress)? {
+                match arrival {
+                    Arrival::AlreadyThere => {}
+                    Arrival::Mounted => pushed.mounted += 1,
+                    Arrival::Uploaded => {
+                        pushed.uploaded += 1;
+                        pushed.uploaded_bytes += blob.size();
+                    }
                 }
             }
+            pushed.there = blobs.saturating_sub(pushed.mounted + pushed.uploaded);
+            match self.put_manifest(&name, &image.media_type, &image.manifest) {
+                Ok(()) => return Ok(pushed),
+                // Where it says that a blob is gone again, the blobs are looked at again, too.
+                Err(error) => attempts.wait(error)?,
+            }
         }
-        self.put_manifest(&name, &image.media_type, &image.manifest, progress)?;
-        Ok(pushed)
     }
 
     /// Each blob of an image once.

@@ -198,6 +198,7 @@ pub fn refusal(answer: &mut Answer) -> ImageError {
     let (status, after) = (answer.status(), answer.retry_after());
     let (what, words) = (answer.what.clone(), answer.words());
     match status {
+        400 | 404 if words.contains("MANIFEST_BLOB_UNKNOWN") => ImageError::BlobUnknown { what, words },
         403 => ImageError::Forbidden { what, words },
         404 => ImageError::Missing { what, words },
         429 => ImageError::TooMany { what, words, after },

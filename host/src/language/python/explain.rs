@@ -1,6 +1,6 @@
 //! What the words of a failed uv or pip mean.
 
-use super::install::NOT_PURE;
+use super::installer::NOT_PURE;
 use crate::language::Place;
 
 /// Lines that begin a sentence of uv's end in the middle of it.

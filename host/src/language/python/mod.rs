@@ -2,6 +2,7 @@
 
 mod explain;
 mod install;
+mod installer;
 mod interpreter;
 mod local;
 mod manifest;
@@ -33,13 +34,13 @@ impl Language for Python {
     fn host_tools(&self) -> &'static [HostTool] {
         &[
             HostTool {
-                name: install::UV,
+                name: installer::UV,
                 version_command: &["uv", "--version"],
                 also: &[],
                 hint: "install uv",
             },
             HostTool {
-                name: install::PIP,
+                name: installer::PIP,
                 version_command: &["python3", "-I", "-m", "pip", "--version"],
                 also: &[],
                 hint: "install Python 3 with pip",
