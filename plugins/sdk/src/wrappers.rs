@@ -1,28 +1,29 @@
 //! Wrappers of which a platform writes only what is its own.
 //!
-//! An entry point and a `nosql` are one file each in a package: the platform's part, and behind it
-//! the part that is the same everywhere, which begins with what the first has to define.
+//! An entry point, a `storage` and a `nosql` are one file each in a package: the platform's part, and
+//! behind it the part that is the same everywhere, which begins with what the first has to define.
 
 use crate::{File, text_file};
 
-/// The wrappers of Python, of a platform's part of its entry point, its `storage` and its `nosql`.
-/// The entry point's part defines `_upload_log`, and calls `_start`, `_run` and `_error_body`.
+/// The wrappers of Python, of a platform's parts of its entry point, which calls `_start`, `_run` and
+/// `_error_body`, and of its `storage`, which defines `_Objects`; and of its `nosql`.
 pub fn python_wrappers(entry_point: (&str, &str), storage: &str, nosql: &str) -> Vec<File> {
     let (path, own) = entry_point;
     vec![
         text_file(path, &joined(own, "\n\n", include_str!("../wrappers/python/invocation.py"))),
-        text_file("storage.py", storage),
+        text_file("storage.py", &joined(storage, "\n\n", include_str!("../wrappers/python/storage.py"))),
         text_file("nosql.py", nosql),
         unpacked_packages(),
     ]
 }
 
-/// The same of Node.js, where `uploadLog` is to be defined, and `start`, `run` and `errorBody` are there.
+/// The same of Node.js: the entry point calls `start`, `run` and `errorBody`, and `storage` defines
+/// `Objects`, which gets its SDK by `load`.
 pub fn nodejs_wrappers(entry_point: (&str, &str), storage: &str, nosql: &str) -> Vec<File> {
     let (path, own) = entry_point;
     vec![
         text_file(path, &joined(own, "\n", include_str!("../wrappers/nodejs/invocation.js"))),
-        text_file("storage.js", storage),
+        text_file("storage.js", &joined(storage, "\n", include_str!("../wrappers/nodejs/storage.js"))),
         text_file("nosql.js", nosql),
     ]
 }

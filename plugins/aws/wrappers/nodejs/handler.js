@@ -1,7 +1,6 @@
 // The entry point on AWS Lambda: hands a request to the benchmark and wraps what it returns.
 'use strict';
 
-const { createRequire } = require('node:module');
 const path = require('node:path');
 
 const FUNCTION = path.join(__dirname, 'function', 'function.js');
@@ -47,12 +46,6 @@ function directRequest(event) {
     }
   }
   return event;
-}
-
-async function uploadLog(bucket, key, text) {
-  // The SDK lies beside the benchmark, if it is packaged.
-  const { S3Client, PutObjectCommand } = createRequire(FUNCTION)('@aws-sdk/client-s3');
-  await new S3Client({}).send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: text }));
 }
 
 function response(status, body) {

@@ -66,11 +66,5 @@ def _direct_request(event):
     return event
 
 
-def _upload_log(bucket, key, text):
-    import boto3
-
-    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
-
-
 def _response(status, body):
     return {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}

@@ -1,83 +1,28 @@
 """Object storage: Amazon S3."""
 
 import io
-import os
-import uuid
 
 
-class storage:
-    """What benchmarks call; the SDK is imported when it is first needed."""
-
-    _instance = None
-
+class _Objects:
     def __init__(self):
-        self._client = None
+        import boto3
 
-    @staticmethod
-    def get_instance():
-        """The one instance."""
-        if storage._instance is None:
-            storage._instance = storage()
-        return storage._instance
+        self._s3 = boto3.client("s3")
 
-    @staticmethod
-    def unique_name(name):
-        """`stem.<8 hexadecimal digits>.extension`, so that no two uploads meet."""
-        stem, extension = os.path.splitext(name)
-        return f"{stem}.{uuid.uuid4().hex[:8]}{extension}"
+    def upload_file(self, bucket, key, path):
+        self._s3.upload_file(path, bucket, key)
 
-    def upload(self, bucket, file, filepath):
-        """Uploads a file; the unique key that it has got."""
-        key = self.unique_name(file)
-        self._s3().upload_file(filepath, bucket, key)
-        return key
+    def upload(self, bucket, key, data):
+        self._s3.upload_fileobj(data, bucket, key)
 
-    def download(self, bucket, file, filepath):
-        """Downloads an object to a file."""
-        self._s3().download_file(bucket, file, filepath)
+    def download_file(self, bucket, key, path):
+        self._s3.download_file(bucket, key, path)
 
-    def download_directory(self, bucket, prefix, path):
-        """Downloads all objects whose key begins with `prefix`, as files at `path`/key."""
-        pages = self._s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        for page in pages:
-            for entry in page.get("Contents", []):
-                key = entry["Key"]
-                target = _below(path, key)
-                if key.endswith("/"):
-                    os.makedirs(target, exist_ok=True)
-                    continue
-                os.makedirs(os.path.dirname(target), exist_ok=True)
-                self.download(bucket, key, target)
-
-    def upload_stream(self, bucket, file, data):
-        """Uploads what a binary file object holds; the unique key that it has got."""
-        key = self.unique_name(file)
-        self._s3().upload_fileobj(data, bucket, key)
-        return key
-
-    def download_stream(self, bucket, file):
-        """An object's bytes."""
+    def download(self, bucket, key):
         data = io.BytesIO()
-        self._s3().download_fileobj(bucket, file, data)
+        self._s3.download_fileobj(bucket, key, data)
         return data.getvalue()
 
-    def _s3(self):
-        if self._client is None:
-            try:
-                import boto3
-            except ModuleNotFoundError as error:
-                raise RuntimeError(
-                    "this function uses storage, but its config.json does not declare it: "
-                    f'add "storage" to "modules" ({error})'
-                ) from error
-            self._client = boto3.client("s3")
-        return self._client
-
-
-def _below(folder, key):
-    """The file's path of a key, which must not lead out of the folder."""
-    root = os.path.realpath(folder)
-    target = os.path.realpath(f"{root}/{key}")
-    if os.path.commonpath([root, target]) != root:
-        raise ValueError(f"the object `{key}` would be written outside of {folder}")
-    return target
+    def keys(self, bucket, prefix):
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            yield from (entry["Key"] for entry in page.get("Contents", []))

@@ -19,13 +19,6 @@ module.exports = async (context, request) => {
   }
 };
 
-async function uploadLog(container, name, text) {
-  const { BlobServiceClient } = require('@azure/storage-blob');
-  const service = BlobServiceClient.fromConnectionString(process.env.STORAGE_CONNECTION_STRING);
-  const blob = service.getContainerClient(container).getBlockBlobClient(name);
-  await blob.upload(text, Buffer.byteLength(text), { blobHTTPHeaders: { blobContentType: 'application/json' } });
-}
-
 function response(status, body) {
   return { status, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) };
 }

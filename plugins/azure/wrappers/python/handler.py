@@ -31,14 +31,5 @@ def main(req: HttpRequest, context: Context) -> HttpResponse:
         return _response(500, _error_body(error, request_id))
 
 
-def _upload_log(container, name, text):
-    from azure.storage.blob import BlobServiceClient, ContentSettings
-
-    service = BlobServiceClient.from_connection_string(os.environ["STORAGE_CONNECTION_STRING"])
-    settings = ContentSettings(content_type="application/json")
-    with service.get_blob_client(container, name) as blob:
-        blob.upload_blob(text, overwrite=True, content_settings=settings)
-
-
 def _response(status, body):
     return HttpResponse(json.dumps(body), status_code=status, mimetype="application/json")

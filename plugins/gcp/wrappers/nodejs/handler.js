@@ -25,12 +25,6 @@ function requestIdOf(request) {
   return trace || request.get('Function-Execution-Id') || crypto.randomBytes(16).toString('hex');
 }
 
-async function uploadLog(bucket, key, text) {
-  const { Storage } = require('@google-cloud/storage');
-  const file = new Storage().bucket(bucket).file(key);
-  await file.save(text, { contentType: 'application/json', resumable: false });
-}
-
 function respond(response, status, body) {
   response.status(status).set('Content-Type', 'application/json').send(JSON.stringify(body));
 }

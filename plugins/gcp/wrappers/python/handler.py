@@ -39,11 +39,5 @@ def _request_id(headers):
     return trace or headers.get("Function-Execution-Id") or uuid.uuid4().hex
 
 
-def _upload_log(bucket, key, text):
-    import google.cloud.storage as sdk
-
-    sdk.Client().bucket(bucket).blob(key).upload_from_string(text, content_type="application/json")
-
-
 def _response(status, body):
     return json.dumps(body), status, {"Content-Type": "application/json"}

@@ -2,7 +2,6 @@
 'use strict';
 
 const fs = require('node:fs');
-const { createRequire } = require('node:module');
 const path = require('node:path');
 
 // In a package the function is beside this file; else it is in the action's image.
@@ -64,11 +63,6 @@ function directRequest(event) {
     }
   }
   return event;
-}
-
-async function uploadLog(bucket, key, text) {
-  const { storage } = createRequire(FUNCTION)('./storage.js');
-  await storage.get_instance().put(bucket, key, text);
 }
 
 /** A web action's response with a status; OpenWhisk looks for it in `error` where something failed. */

@@ -81,12 +81,6 @@ def _direct_request(event):
     return event
 
 
-def _upload_log(bucket, key, text):
-    from function import storage
-
-    storage.storage.get_instance().put(bucket, key, text.encode())
-
-
 def _failure(status, error, request_id):
     """A web action's response with a status; OpenWhisk looks for it in `error` where something failed."""
     headers = {"Content-Type": "application/json"}

@@ -1,6 +1,6 @@
-// What an entry point does on every platform. Before this it has FUNCTION, the path of the benchmark's module, and
-// `uploadLog(bucket, key, text)`.
+// What an entry point does on every platform. Before this it has FUNCTION, the path of the benchmark's module.
 const crypto = require('node:crypto');
+const { createRequire } = require('node:module');
 const { pathToFileURL } = require('node:url');
 
 const CONTAINER_ID = crypto.randomBytes(4).toString('hex');
@@ -53,7 +53,8 @@ async function run(request, requestId, { income, isCold }) {
   if (logBucket) {
     clock = process.hrtime.bigint();
     const log = isObject(result) ? { ...result, time: computeTime } : { result, time: computeTime };
-    await uploadLog(logBucket, `${requestId}.json`, JSON.stringify(log));
+    const { storage } = createRequire(FUNCTION)('./storage');
+    await storage.get_instance().write(logBucket, `${requestId}.json`, JSON.stringify(log));
     resultsTime = microsecondsSince(clock);
   }
   return {

@@ -1,5 +1,5 @@
-# What an entry point does on every platform. Before this it has `function`, the benchmark's module, and
-# `_upload_log(bucket, key, text)`.
+# What an entry point does on every platform. Before this it has `function`, the benchmark's module.
+import importlib  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 import time  # noqa: E402
@@ -36,7 +36,8 @@ def _run(request, request_id, income, is_cold):
     if log_bucket:
         clock = time.perf_counter_ns()
         log = {**result, "time": compute_time} if isinstance(result, dict) else {"result": result, "time": compute_time}
-        _upload_log(log_bucket, f"{request_id}.json", json.dumps(log))
+        storage = importlib.import_module(".storage", function.__package__).storage
+        storage.get_instance().write(log_bucket, f"{request_id}.json", json.dumps(log))
         results_time = _microseconds_since(clock)
     return {
         "begin": _seconds(began),
