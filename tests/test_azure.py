@@ -30,6 +30,7 @@ import pytest
 from conftest import lacking
 from support import zips
 from support.command import Fnpack
+from support.conformance import check_nosql, check_storage, nosql_benchmark, storage_benchmark
 from support.places import BENCHMARKS, PROJECT, TOOLS
 from support.servers import Server, free_port
 from support.suite import Suite
@@ -674,94 +675,47 @@ def test_an_es_module_is_a_benchmark_too(start, suite, package):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_files_streams_and_the_account_that_is_told(language, start, suite, storage, bucket, tmp_path):
-    """What none of the benchmarks calls."""
-    suite.benchmark("900.streams", config={"modules": ["storage"]}, files={
-        "python/function.py": (
-            "import io\nfrom . import storage\n"
-            "def handler(event):\n"
-            "    client = storage.storage.get_instance(event['account'])\n"
-            "    assert client is storage.storage.get_instance()\n"
-            "    if 'missing' in event:\n"
-            "        return client.download_stream(event['bucket'], event['missing'])\n"
-            "    key = client.upload_stream(event['bucket'], 'dir/python', io.BytesIO(b'streamed'))\n"
-            "    large = client.upload(event['bucket'], 'large', event['file'])\n"
-            "    client.download(event['bucket'], large, event['file'] + '.copy')\n"
-            "    return {'key': key, 'data': bytes(client.download_stream(event['bucket'], key)).decode(), 'large': large}\n"),
-        "nodejs/function.js": (
-            "const { text } = require('node:stream/consumers');\n"
-            "const { storage } = require('./storage');\n"
-            "exports.handler = async (event) => {\n"
-            "  const client = new storage(event.account);\n"
-            "  if (event.missing) return client.downloadStream(event.bucket, event.missing);\n"
-            "  const [stream, uploading, key] = client.uploadStream(event.bucket, 'dir/nodejs');\n"
-            "  stream.end('streamed');\n"
-            "  await uploading;\n"
-            "  const [large, done] = client.upload(event.bucket, 'large', event.file);\n"
-            "  await done;\n"
-            "  await client.download(event.bucket, large, `${event.file}.copy`);\n"
-            "  return { key, data: await text(await client.downloadStream(event.bucket, key)), large };\n"
-            "};\n"),
-    })
-    function = start("900.streams", language, suite)
-    large = os.urandom(1 << 20) * 40
-    (tmp_path / "large").write_bytes(large)
-    given = {"account": storage.connection_string, "bucket": bucket}
-    result = function.returned(given | {"file": str(tmp_path / "large")})
-    assert re.fullmatch(rf"dir/{language}\.[0-9a-f]{{8}}", result["key"]) and result["data"] == "streamed"
-    assert storage.read(bucket, result["key"]) == b"streamed"
-    assert storage.read(bucket, result["large"]) == large == (tmp_path / "large.copy").read_bytes()
-    assert "blob does not exist" in function.error(given | {"missing": "nothing"})["message"]
+def test_storage_is_what_benchmarks_call(language, start, suite, storage, bucket, tmp_path):
+    function = start(storage_benchmark(suite), language, suite, storage=storage)
+    check_storage(function.returned, bucket, storage.read, tmp_path / "files", size=40 << 20)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_values_of_every_kind_come_back_from_the_database(language, start, suite, cosmos):
-    suite.benchmark("900.values", config={"modules": ["nosql"]}, files={
+def test_the_first_call_may_tell_the_storage_account(language, start, suite, storage, bucket):
+    suite.benchmark("900.account", config={"modules": ["storage"]}, files={
         "python/function.py": (
-            "from . import nosql\n"
+            "import io\nfrom . import storage\n"
             "def handler(event):\n"
-            "    client = nosql.nosql.get_instance()\n"
-            "    keys = ('owner', event['owner']), ('item', event.get('item', 7))\n"
-            "    if 'updates' in event:\n"
-            "        client.update('things', *keys, event['updates'])\n"
-            "    else:\n"
-            "        client.insert('things', *keys, event['data'])\n"
-            "    return {'got': client.get('things', *keys), 'queried': client.query('things', keys[0], 'item')}\n"),
+            "    storage.storage.get_instance(event['account'])\n"
+            "    return {'key': storage.storage.get_instance().upload_stream(event['bucket'], 'a', io.BytesIO(b'told'))}\n"),
         "nodejs/function.js": (
-            "const { nosql } = require('./nosql');\n"
+            "const { storage } = require('./storage');\n"
             "exports.handler = async (event) => {\n"
-            "  const client = nosql.get_instance();\n"
-            "  const keys = [['owner', event.owner], ['item', event.item ?? 7]];\n"
-            "  if (event.updates) await client.update('things', ...keys, event.updates);\n"
-            "  else await client.insert('things', ...keys, event.data);\n"
-            "  return { got: await client.get('things', ...keys), queried: await client.query('things', keys[0], 'item') };\n"
+            "  storage.get_instance(event.account);\n"
+            "  const [stream, uploading, key] = storage.get_instance().uploadStream(event.bucket, 'a');\n"
+            "  stream.end('told');\n"
+            "  await uploading;\n"
+            "  return { key };\n"
             "};\n"),
     })
-    function = start("900.values", language, suite, cosmos=cosmos)
-    data = {
-        "text": "é", "long": "y" * 2000, "none": None, "yes": True, "whole": 3, "large": 2**53 + 2, "part": 0.25,
-        "list": [1, "two", {"three": 3}], "empty": [], "inner": {"a": {"b": "w" * 2000}}, "a/b~c": 1,
-        # Names that the service has for itself.
-        "id": "mine", "_etag": "mine", "_own": "mine",
-    }
-    keys = {"owner": f"owner in {language}", "item": 7}
-    got = function.returned({"owner": keys["owner"], "data": data})
-    assert got["got"] == data | keys and got["queried"] == [data | keys]
-    assert type(got["got"]["whole"]) is int and type(got["got"]["part"]) is float
-    changes = {"a/b~c": 2, "id": "yours"} | {f"field {number}": number for number in range(20)}
+    given = {"account": storage.connection_string, "bucket": bucket}
+    assert storage.read(bucket, start("900.account", language, suite).returned(given)["key"]) == b"told"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nosql_is_what_benchmarks_call(language, start, suite, cosmos):
+    returned, owner = start(nosql_benchmark(suite), language, suite, cosmos=cosmos).returned, f"owner in {language}"
+    check_nosql(returned, owner)
+    # Names that the service has for itself, or a meaning for.
+    reserved = {"id": "mine", "_etag": "mine", "_own": "mine", "a/b~c": 1}
     since = len(cosmos.requests)
-    got = function.returned({"owner": keys["owner"], "updates": changes})
-    assert got["got"] == data | changes | keys and got["queried"] == [data | changes | keys]
+    got = returned({"owner": owner, "updates": reserved | {f"field {number}": 0 for number in range(20)}})["got"]
+    assert {name: got[name] for name in reserved} == reserved
     # The service takes ten changes in one.
     assert [operation(request) for request in cosmos.requests[since:]] == ["patch", "patch", "patch", "read", "query"]
-    # An update of what is not there makes it.
-    new = {"owner": f"new owner in {language}", "item": 7}
-    assert function.returned({"owner": new["owner"], "updates": {"a": 1}})["got"] == new | {"a": 1}
-    assert function.returned({"owner": new["owner"], "updates": {"b": [2]}})["got"] == new | {"a": 1, "b": [2]}
-    assert function.returned({"owner": new["owner"], "updates": {}})["got"] == new | {"a": 1, "b": [2]}
     # What somebody else writes meanwhile stays.
-    raced = {"owner": new["owner"], "item": "appears"}
-    assert function.returned(raced | {"updates": {"a": 1}})["got"] == raced | {"theirs": 1, "a": 1}
+    raced = {"owner": f"{owner} too", "item": "appears"}
+    assert returned(raced | {"updates": {"a": 1}})["got"] == raced | {"theirs": 1, "a": 1}
 
 
 def test_archived_packages_are_found_where_they_are_unpacked(start, suite, tmp_path):

@@ -16,6 +16,7 @@ import pytest
 from support import elf, zips
 from support.aws import Aws
 from support.command import Fnpack
+from support.conformance import check_nosql, check_storage, nosql_benchmark, storage_benchmark
 from support.places import BENCHMARKS
 from support.runtime_api import LambdaFunction, body_of, http_event
 from support.suite import Suite
@@ -498,28 +499,15 @@ def test_an_es_module_is_a_benchmark_too(start, suite):
     assert returned(start("900.module", "nodejs", suite).invoke({"n": 1}))["result"] == 2
 
 
-def test_streams_of_object_storage(start, suite, aws, bucket):
-    """What none of the benchmarks calls."""
-    files = {
-        "python/function.py": (
-            "import io\nfrom . import storage\n"
-            "def handler(event):\n"
-            "    client = storage.storage.get_instance()\n"
-            "    key = client.upload_stream(event['bucket'], 'dir/python', io.BytesIO(b'streamed'))\n"
-            "    return {'key': key, 'data': bytes(client.download_stream(event['bucket'], key)).decode()}\n"),
-        "nodejs/function.js": (
-            "const { text } = require('node:stream/consumers');\n"
-            "const { storage } = require('./storage');\n"
-            "exports.handler = async (event) => {\n"
-            "  const client = new storage();\n"
-            "  const [stream, uploading, key] = client.uploadStream(event.bucket, 'dir/nodejs');\n"
-            "  stream.end('streamed');\n"
-            "  await uploading;\n"
-            "  return { key, data: await text(await client.downloadStream(event.bucket, key)) };\n"
-            "};\n"),
-    }
-    suite.benchmark("900.streams", config={"modules": ["storage"]}, files=files)
-    for language in LANGUAGES:
-        result = returned(start("900.streams", language, suite).invoke({"bucket": bucket}))
-        assert re.fullmatch(rf"dir/{language}\.[0-9a-f]{{8}}", result["key"]) and result["data"] == "streamed"
-        assert aws.read(bucket, result["key"]) == b"streamed"
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_storage_is_what_benchmarks_call(language, start, suite, aws, bucket, tmp_path):
+    function = start(storage_benchmark(suite), language, suite)
+    check_storage(lambda event: returned(function.invoke(event)), bucket, aws.read, tmp_path / "files")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nosql_is_what_benchmarks_call(language, start, suite, aws):
+    table = aws.table(f"things-{language}", "owner", "item")
+    function = start(nosql_benchmark(suite), language, suite, NOSQL_STORAGE_TABLE_things=table)
+    check_nosql(lambda event: returned(function.invoke(event)), "me")
+

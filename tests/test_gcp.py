@@ -25,6 +25,7 @@ import pytest
 from conftest import lacking
 from support import zips
 from support.command import Fnpack
+from support.conformance import check_nosql, check_storage, nosql_benchmark, storage_benchmark
 from support.places import BENCHMARKS, PROJECT
 from support.servers import Server, free_port
 from support.suite import Suite
@@ -636,84 +637,16 @@ def test_an_es_module_is_a_benchmark_too(start, suite):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_streams_and_large_files_of_object_storage(language, start, suite, storage, bucket):
-    """What none of the benchmarks calls."""
-    suite.benchmark("900.streams", config={"modules": ["storage"]}, files={
-        "python/function.py": (
-            "import io, tempfile\nfrom . import storage\n"
-            "def handler(event):\n"
-            "    client = storage.storage.get_instance()\n"
-            "    if 'missing' in event:\n"
-            "        return client.download_stream(event['bucket'], event['missing'])\n"
-            "    key = client.upload_stream(event['bucket'], 'dir/python', io.BytesIO(b'streamed'))\n"
-            "    with tempfile.NamedTemporaryFile() as file:\n"
-            "        file.write(b'x' * event['size'])\n"
-            "        file.flush()\n"
-            "        large = client.upload(event['bucket'], 'large', file.name)\n"
-            "    return {'key': key, 'data': bytes(client.download_stream(event['bucket'], key)).decode(), 'large': large}\n"),
-        "nodejs/function.js": (
-            "const fs = require('node:fs');\nconst os = require('node:os');\nconst path = require('node:path');\n"
-            "const { text } = require('node:stream/consumers');\n"
-            "const { storage } = require('./storage');\n"
-            "exports.handler = async (event) => {\n"
-            "  const client = new storage();\n"
-            "  if (event.missing) return client.downloadStream(event.bucket, event.missing);\n"
-            "  const [stream, uploading, key] = client.uploadStream(event.bucket, 'dir/nodejs');\n"
-            "  stream.end('streamed');\n"
-            "  await uploading;\n"
-            "  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'large-')), 'file');\n"
-            "  fs.writeFileSync(file, 'x'.repeat(event.size));\n"
-            "  const [large, done] = client.upload(event.bucket, 'large', file);\n"
-            "  await done;\n"
-            "  fs.rmSync(path.dirname(file), { recursive: true });\n"
-            "  return { key, data: await text(await client.downloadStream(event.bucket, key)), large };\n"
-            "};\n"),
-    })
-    function = start("900.streams", language, suite, storage=storage)
-    since, size = len(storage.requests), 9 << 20
-    result = function.returned({"bucket": bucket, "size": size})
-    assert re.fullmatch(rf"dir/{language}\.[0-9a-f]{{8}}", result["key"]) and result["data"] == "streamed"
-    assert storage.read(bucket, result["key"]) == b"streamed"
-    assert uploads(storage, since, bucket) == ["resumable", "resumable"]
-    assert storage.read(bucket, result["large"]) == b"x" * size
-    assert function.error({"bucket": bucket, "missing": "nothing"})["message"]
+def test_storage_is_what_benchmarks_call(language, start, suite, storage, bucket, tmp_path):
+    since, function = len(storage.requests), start(storage_benchmark(suite), language, suite, storage=storage)
+    check_storage(function.returned, bucket, storage.read, tmp_path / "files")
+    # What is large, or of unknown length, goes in parts.
+    assert "resumable" in uploads(storage, since, bucket)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_values_of_every_kind_come_back_from_the_database(language, start, suite, datastore):
-    suite.benchmark("900.values", config={"modules": ["nosql"]}, files={
-        "python/function.py": (
-            "from . import nosql\n"
-            "def handler(event):\n"
-            "    client = nosql.nosql.get_instance()\n"
-            "    keys = ('owner', event['owner']), ('item', 7)\n"
-            "    if event.get('updates'):\n"
-            "        client.update('things', *keys, event['updates'])\n"
-            "    else:\n"
-            "        client.insert('things', *keys, event['data'])\n"
-            "    return {'got': client.get('things', *keys), 'queried': client.query('things', keys[0], 'item')}\n"),
-        "nodejs/function.js": (
-            "const { nosql } = require('./nosql');\n"
-            "exports.handler = async (event) => {\n"
-            "  const client = nosql.get_instance();\n"
-            "  const keys = [['owner', event.owner], ['item', 7]];\n"
-            "  if (event.updates) await client.update('things', ...keys, event.updates);\n"
-            "  else await client.insert('things', ...keys, event.data);\n"
-            "  return { got: await client.get('things', ...keys), queried: await client.query('things', keys[0], 'item') };\n"
-            "};\n"),
-    })
-    function = start("900.values", language, suite, datastore=datastore)
-    data = {
-        "text": "é", "long": "y" * 2000, "none": None, "yes": True, "whole": 3, "large": 2**53 + 2, "part": 0.25,
-        "list": [1, "two", {"three": 3}], "long list": ["z" * 2000], "empty": [], "inner": {"a": {"b": "w" * 2000}},
-    }
-    keys = {"owner": f"owner in {language}", "item": 7}
-    got = function.returned({"owner": keys["owner"], "data": data})
-    assert got["got"] == data | keys and got["queried"] == [data | keys]
-    # An update of what is not there makes it.
-    new = {"owner": f"new owner in {language}", "item": 7}
-    assert function.returned({"owner": new["owner"], "updates": {"a": 1}})["got"] == new | {"a": 1}
-    assert function.returned({"owner": new["owner"], "updates": {"b": [2]}})["got"] == new | {"a": 1, "b": [2]}
+def test_nosql_is_what_benchmarks_call(language, start, suite, datastore):
+    check_nosql(start(nosql_benchmark(suite), language, suite, datastore=datastore).returned, f"owner in {language}")
 
 
 def test_archived_packages_are_found_where_they_are_unpacked(start, suite, tmp_path):

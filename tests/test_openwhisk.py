@@ -27,6 +27,7 @@ import pytest
 
 from support.aws import Aws
 from support.command import Fnpack
+from support.conformance import check_nosql, check_storage, nosql_benchmark, storage_benchmark
 from support.places import BENCHMARKS
 from support.suite import Suite
 
@@ -414,27 +415,24 @@ class TestHandler:
         })
         assert 'add "storage" to "modules"' in start("900.undeclared", language, suite).error(settings)
 
-    def test_streams_of_object_storage(self, language, start, suite, aws, settings, bucket):
-        suite.benchmark("900.streams", config={"modules": ["storage"]}, files={
-            "python/function.py": (
-                "import io\nfrom . import storage\n"
-                "def handler(event):\n"
-                "    client = storage.storage.get_instance()\n"
-                "    key = client.upload_stream(event['bucket'], 'dir/python', io.BytesIO(b'streamed'))\n"
-                "    return {'key': key, 'data': bytes(client.download_stream(event['bucket'], key)).decode()}\n"),
-            "nodejs/function.js": (
-                "const { text } = require('node:stream/consumers');\n"
-                "const { storage } = require('./storage');\n"
-                "exports.handler = async (event) => {\n"
-                "  const [stream, uploading, key] = new storage().uploadStream(event.bucket, 'dir/nodejs');\n"
-                "  stream.end('streamed');\n"
-                "  await uploading;\n"
-                "  return { key, data: await text(await new storage().downloadStream(event.bucket, key)) };\n"
-                "};\n"),
-        })
-        result = start("900.streams", language, suite).invoke({"bucket": bucket} | settings)["result"]
-        assert re.fullmatch(rf"dir/{language}\.[0-9a-f]{{8}}", result["key"]) and result["data"] == "streamed"
-        assert aws.read(bucket, result["key"]) == b"streamed"
+    def test_storage_is_what_benchmarks_call(self, language, start, suite, aws, settings, bucket, tmp_path):
+        action = start(storage_benchmark(suite), language, suite)
+
+        def returned(event):
+            return action.invoke(event | settings)["result"]
+
+        check_storage(returned, bucket, aws.read, tmp_path / "files", size=25 << 20)
+
+    def test_nosql_is_what_benchmarks_call(self, language, start, suite, aws, settings):
+        settings |= {"NOSQL_STORAGE_TABLE_things": aws.table(f"openwhisk-things-{language}", "owner", "item")}
+        action = start(nosql_benchmark(suite), language, suite)
+        check_nosql(lambda event: action.invoke(event | settings)["result"], "me")
+
+    def test_a_body_that_is_no_json_object_is_a_bad_request(self, language, start):
+        action = start("010.sleep", language)
+        for body in ([1], 5, True, "[1]", "{'sleep': 0}"):
+            error = action.call({"__ow_method": "post", "__ow_body": body})["error"]
+            assert error["statusCode"] == 400, body
 
     def test_no_object_is_written_outside_of_its_folder(self, language, start, aws, settings, bucket, tmp_path):
         aws.s3.put_object(Bucket=bucket, Key="in/bad/../../../../fnpack-escaped.txt", Body=b"out")

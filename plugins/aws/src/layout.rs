@@ -79,7 +79,7 @@ fn check_entry_point(target: &Target) -> Result<(), Failure> {
         "python" => &["function.py"],
         // Maven made it, with the function in it.
         "java" => &[PROGRAM],
-        _ => &["function.js", "function.mjs", "function.cjs"],
+        _ => &["function.js"],
     };
     require_entry_point(target, names)
 }

@@ -15,29 +15,28 @@ const GENERATION_2: &str = "function-gen2";
 struct Stack {
     name: &'static str,
     libc: &'static str,
-    first_generation: bool,
 }
 
 /// Ubuntu 22.04.
-const GOOGLE_22: Stack = Stack { name: "google-22", libc: "glibc-2.35", first_generation: true };
+const GOOGLE_22: Stack = Stack { name: "google-22", libc: "glibc-2.35" };
 /// Ubuntu 24.04.
-const GOOGLE_24: Stack = Stack { name: "google-24", libc: "glibc-2.39", first_generation: false };
+const GOOGLE_24: Stack = Stack { name: "google-24", libc: "glibc-2.39" };
 
 /// Runtimes and their default stacks of
-/// <https://docs.cloud.google.com/run/docs/runtimes/function-runtimes>; the generations of a stack
-/// are those of <https://docs.cloud.google.com/functions/1stgendocs/concepts/execution-environment>.
-const RUNTIMES: [(&str, &str, &Stack); 11] = [
-    ("python", "3.10", &GOOGLE_22),
-    ("python", "3.11", &GOOGLE_22),
-    ("python", "3.12", &GOOGLE_22),
-    ("python", "3.13", &GOOGLE_22),
-    ("python", "3.14", &GOOGLE_24),
-    ("nodejs", "20", &GOOGLE_22),
-    ("nodejs", "22", &GOOGLE_22),
-    ("nodejs", "24", &GOOGLE_24),
-    ("java", "17", &GOOGLE_22),
-    ("java", "21", &GOOGLE_22),
-    ("java", "25", &GOOGLE_24),
+/// <https://docs.cloud.google.com/run/docs/runtimes/function-runtimes>, and whether the first generation has
+/// them, by <https://docs.cloud.google.com/functions/1stgendocs/runtime-support>: Python 3.12 is the newest there.
+const RUNTIMES: [(&str, &str, &Stack, bool); 11] = [
+    ("python", "3.10", &GOOGLE_22, true),
+    ("python", "3.11", &GOOGLE_22, true),
+    ("python", "3.12", &GOOGLE_22, true),
+    ("python", "3.13", &GOOGLE_22, false),
+    ("python", "3.14", &GOOGLE_24, false),
+    ("nodejs", "20", &GOOGLE_22, true),
+    ("nodejs", "22", &GOOGLE_22, true),
+    ("nodejs", "24", &GOOGLE_24, false),
+    ("java", "17", &GOOGLE_22, true),
+    ("java", "21", &GOOGLE_22, true),
+    ("java", "25", &GOOGLE_24, false),
 ];
 
 /// Python in PyPy, which no runtime of Google's has: an image alone, with the engine's own as its base.
@@ -58,7 +57,7 @@ pub fn describe() -> Description {
         ],
         supports: RUNTIMES
             .iter()
-            .map(|(language, version, stack)| support(language, version, stack))
+            .map(|(language, version, stack, first)| support(language, version, stack, *first))
             .chain([pypy()])
             .collect(),
         settings: Vec::new(),
@@ -92,7 +91,7 @@ fn first_generation_limits() -> Vec<Limit> {
 }
 
 fn pypy() -> Support {
-    let python = support("python", PYPY_VERSION, &GOOGLE_22);
+    let python = support("python", PYPY_VERSION, &GOOGLE_22, false);
     let image = ImageSource::Reference(format!("docker.io/library/pypy:{PYPY_VERSION}"));
     Support {
         runtime: Runtime { variant: PYPY.to_owned(), ..python.runtime },
@@ -102,7 +101,7 @@ fn pypy() -> Support {
     }
 }
 
-fn support(language: &str, version: &str, stack: &Stack) -> Support {
+fn support(language: &str, version: &str, stack: &Stack, first_generation: bool) -> Support {
     // The runtime's own image, with the system's development packages ("-full").
     let image = match language {
         // Google's images of Java have no Maven.
@@ -114,7 +113,7 @@ fn support(language: &str, version: &str, stack: &Stack) -> Support {
         ),
     };
     let mut deployments = vec![PACKAGE.to_owned(), GENERATION_2.to_owned(), CONTAINER.to_owned()];
-    if stack.first_generation {
+    if first_generation {
         deployments.push(GENERATION_1.to_owned());
     }
     Support {

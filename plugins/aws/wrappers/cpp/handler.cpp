@@ -243,6 +243,25 @@ std::string type_of_exception() {
   return readable;
 }
 
+/// Text with a question mark for each byte that makes it no UTF-8: what an exception says may be anything.
+std::string as_utf8(const std::string& text) {
+  std::string clean;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[at]);
+    std::size_t size = lead < 0x80 ? 1 : lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3 : lead >> 3 == 30 ? 4 : 0;
+    StringBuffer buffer;
+    Writer writer(buffer);
+    if (size == 0 || at + size > text.size() || !writer.String(text.data() + at, static_cast<rapidjson::SizeType>(size))) {
+      clean += '?';
+      ++at;
+    } else {
+      clean.append(text, at, size);
+      at += size;
+    }
+  }
+  return clean;
+}
+
 invocation_response http_failure(int status, const std::string& type, const std::string& message,
                                  const std::string& request_id) {
   Document body(rapidjson::kObjectType);
@@ -277,8 +296,9 @@ invocation_response handle(const invocation_request& invocation) {
   next_is_cold = false;
   const std::uint64_t income = timeSinceEpochMicrosec();
   bool http = false;
-  const auto fail = [&](int status, const std::string& message) {
-    const std::string type = type_of_exception();
+  const auto fail = [&](int status, const std::string& words) {
+    const std::string message = as_utf8(words);
+    const std::string type = status == 400 ? "BadRequest" : type_of_exception();
     std::cerr << type << ": " << message << std::endl;
     return http ? http_failure(status, type, message, invocation.request_id)
                 : failed<invocation_response>(0, message, type);

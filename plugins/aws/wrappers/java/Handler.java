@@ -3,6 +3,7 @@ package org.serverlessbench;
 import com.amazonaws.services.lambda.runtime.Context;
 import com.amazonaws.services.lambda.runtime.RequestStreamHandler;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import function.Function;
 import java.io.IOException;
@@ -15,7 +16,8 @@ import java.util.Map;
 
 /** The entry point on AWS Lambda: hands a request to the benchmark and wraps what it returns. */
 public final class Handler implements RequestStreamHandler {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON =
+            new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
     private static final Function FUNCTION = new Function();
 
     /**

@@ -3,6 +3,19 @@
 import io
 
 
+class _Lent:
+    """A file object that stays open: boto3 closes what it has uploaded."""
+
+    def __init__(self, data):
+        self._data = data
+
+    def __getattr__(self, name):
+        return getattr(self._data, name)
+
+    def close(self):
+        pass
+
+
 class _Objects:
     def __init__(self):
         import boto3
@@ -13,7 +26,7 @@ class _Objects:
         self._s3.upload_file(path, bucket, key)
 
     def upload(self, bucket, key, data):
-        self._s3.upload_fileobj(data, bucket, key)
+        self._s3.upload_fileobj(_Lent(data), bucket, key)
 
     def download_file(self, bucket, key, path):
         self._s3.download_file(bucket, key, path)

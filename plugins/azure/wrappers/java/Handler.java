@@ -1,6 +1,7 @@
 package org.serverlessbench;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.microsoft.azure.functions.ExecutionContext;
 import com.microsoft.azure.functions.HttpMethod;
@@ -17,7 +18,8 @@ import java.util.logging.Level;
 
 /** The entry point on Azure Functions: hands a request to the benchmark and wraps what it returns. */
 public final class Handler {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON =
+            new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
     private static final Function FUNCTION = new Function();
 
     /** Answers an HTTP request; an exception of the benchmark is a response with status 500. */

@@ -7,6 +7,8 @@ const PATCH = 10;
 const RESERVED = ['id', '_rid', '_self', '_etag', '_attachments', '_ts'];
 // A field of the benchmark's is kept under another name where the service wants that one.
 const MOVED = 'data.';
+// JSON has no binary values: {[BINARY]: their base64}.
+const BINARY = '$binary';
 
 let instance;
 
@@ -92,7 +94,8 @@ function idOf(secondary) {
 }
 
 function toDocument(primary, secondary, data) {
-  const fields = Object.entries(data).map(([name, value]) => [RESERVED.includes(name) ? MOVED + name : name, value]);
+  const named = (name) => (RESERVED.includes(name) ? MOVED + name : name);
+  const fields = Object.entries(data).map(([name, value]) => [named(name), toService(value)]);
   return { ...Object.fromEntries([...fields, primary, secondary]), id: idOf(secondary) };
 }
 
@@ -100,8 +103,26 @@ function toDocument(primary, secondary, data) {
 function toItem(found, primary, secondary) {
   const fields = Object.entries(found)
     .filter(([name]) => !RESERVED.includes(name))
-    .map(([name, value]) => [isMoved(name) ? name.slice(MOVED.length) : name, value]);
+    .map(([name, value]) => [isMoved(name) ? name.slice(MOVED.length) : name, fromService(value)]);
   return Object.fromEntries([...fields, primary, secondary]);
+}
+
+function toService(value) {
+  if (value instanceof Uint8Array) return { [BINARY]: Buffer.from(value).toString('base64') };
+  return withMembers(value, toService);
+}
+
+function fromService(value) {
+  const names = Object.keys(value ?? {});
+  if (names.length === 1 && names[0] === BINARY) return Buffer.from(value[BINARY], 'base64');
+  return withMembers(value, fromService);
+}
+
+/** A value with each of its members, if it has any, changed. */
+function withMembers(value, change) {
+  if (Array.isArray(value)) return value.map(change);
+  if (Object.getPrototypeOf(value ?? 0) !== Object.prototype) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, change(member)]));
 }
 
 function isMoved(name) {

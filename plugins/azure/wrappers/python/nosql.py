@@ -1,10 +1,13 @@
 """The key-value database: Azure Cosmos DB for NoSQL."""
 
+import base64
 import os
 from decimal import Decimal
 
 # The service takes no more in one patch.
 PATCH = 10
+# JSON has no binary values: {BINARY: their base64}.
+BINARY = "$binary"
 
 
 class nosql:
@@ -150,7 +153,9 @@ def _pointer(name):
 
 
 def _to_service(value):
-    """JSON has no Decimal."""
+    """JSON has no Decimal and no bytes."""
+    if isinstance(value, (bytes, bytearray)):
+        return {BINARY: base64.b64encode(value).decode()}
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, dict):
@@ -164,6 +169,8 @@ def _from_service(value):
     """Whole numbers as int, whichever way they were written."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
+    if isinstance(value, dict) and list(value) == [BINARY]:
+        return base64.b64decode(value[BINARY])
     if isinstance(value, dict):
         return {name: _from_service(member) for name, member in value.items()}
     if isinstance(value, list):

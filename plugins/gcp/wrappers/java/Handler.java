@@ -1,6 +1,7 @@
 package org.serverlessbench;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.google.cloud.functions.HttpFunction;
 import com.google.cloud.functions.HttpRequest;
@@ -15,7 +16,8 @@ import java.util.UUID;
 
 /** The entry point on Google Cloud Functions: hands a request to the benchmark and wraps what it returns. */
 public final class Handler implements HttpFunction {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON =
+            new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
     private static final Function FUNCTION = new Function();
 
     /** Answers an HTTP request; an exception of the benchmark is a response with status 500. */

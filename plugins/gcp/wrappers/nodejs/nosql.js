@@ -5,6 +5,11 @@ let instance;
 
 // Every number as a number, also those that would be a BigInt.
 const READ = { wrapNumbers: { integerTypeCastFunction: Number } };
+// Datastore has no array in an array: the inner one is the only member of an entity, by this name.
+const ARRAY = '[]';
+// gRPC's ABORTED: another transaction has changed the same item.
+const ABORTED = 10;
+const ATTEMPTS = 8;
 
 /**
  * What benchmarks call; keys are pairs [name, value]. The SDK is loaded when it is first needed.
@@ -36,16 +41,13 @@ class nosql {
 
   /** Sets fields of an item and leaves its others. */
   async update(table, primary, secondary, updates) {
-    const transaction = datastore().client.transaction();
-    await transaction.run();
-    try {
-      const [found] = await transaction.get(keyOf(table, primary, secondary), READ);
-      transaction.upsert(entity(table, primary, secondary, { ...found, ...defined(updates) }));
-      await transaction.commit();
-    } catch (error) {
-      // What went wrong first is what the caller is to hear.
-      await transaction.rollback().catch(() => {});
-      throw error;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await change(table, primary, secondary, updates);
+      } catch (error) {
+        if (error.code !== ABORTED || attempt === ATTEMPTS) throw error;
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 50 * 2 ** attempt));
+      }
     }
   }
 
@@ -66,6 +68,21 @@ class nosql {
   }
 }
 
+/** Sets fields of an item in a transaction. */
+async function change(table, primary, secondary, updates) {
+  const transaction = datastore().client.transaction();
+  await transaction.run();
+  try {
+    const [found] = await transaction.get(keyOf(table, primary, secondary), READ);
+    transaction.upsert(entity(table, primary, secondary, { ...fromService({ ...found }), ...defined(updates) }));
+    await transaction.commit();
+  } catch (error) {
+    // What went wrong first is what the caller is to hear.
+    await transaction.rollback().catch(() => {});
+    throw error;
+  }
+}
+
 function keyOf(table, primary, secondary) {
   return datastore().client.key([...primary, table, secondary[1]]);
 }
@@ -75,7 +92,7 @@ function entity(table, primary, secondary, data) {
   return {
     key: keyOf(table, primary, secondary),
     // What is not indexed may be longer than 1500 bytes.
-    data: fields.map(([name, value]) => ({ name, value, excludeFromIndexes: true })),
+    data: fields.map(([name, value]) => ({ name, value: toService(value), excludeFromIndexes: true })),
   };
 }
 
@@ -86,7 +103,33 @@ function defined(fields) {
 
 /** An entity's fields, the two keys among them. */
 function item(found, primary, secondary) {
-  return { ...Object.fromEntries(Object.entries(found)), ...Object.fromEntries([primary, secondary]) };
+  return { ...fromService({ ...found }), ...Object.fromEntries([primary, secondary]) };
+}
+
+/** Of numbers, what the SDK would take for 64 bits and is not; of binary values, Buffers; no array in an array. */
+function toService(value) {
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) return datastore().sdk.Datastore.double(value);
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  if (Array.isArray(value)) {
+    const members = value.filter((member) => member !== undefined).map(toService);
+    return members.map((member) => (Array.isArray(member) ? { [ARRAY]: member } : member));
+  }
+  return isPlain(value) ? changed(defined(value), toService) : value;
+}
+
+function fromService(value) {
+  if (Array.isArray(value)) return value.map(fromService);
+  if (!isPlain(value)) return value;
+  const names = Object.keys(value);
+  return names.length === 1 && names[0] === ARRAY ? fromService(value[ARRAY]) : changed(value, fromService);
+}
+
+function isPlain(value) {
+  return Object.getPrototypeOf(value ?? 0) === Object.prototype;
+}
+
+function changed(fields, change) {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, change(value)]));
 }
 
 let loaded;

@@ -3,6 +3,9 @@
 import os
 from decimal import Decimal
 
+# Datastore has no array in an array: the inner one is the only member of an entity, by this name.
+ARRAY = "[]"
+
 
 class nosql:
     """What benchmarks call; keys are pairs (name, value). The SDK is imported when it is first needed.
@@ -37,9 +40,15 @@ class nosql:
     def update(self, table, primary, secondary, updates):
         """Sets fields of an item and leaves its others."""
         client = self._service()
-        with client.transaction() as transaction:
-            found = client.get(self._key(table, primary, secondary), transaction=transaction)
-            transaction.put(self._entity(table, primary, secondary, {**(found or {}), **updates}))
+        from google.api_core import exceptions, retry
+
+        def change():
+            with client.transaction() as transaction:
+                found = client.get(self._key(table, primary, secondary), transaction=transaction)
+                transaction.put(self._entity(table, primary, secondary, {**_from_service(found or {}), **updates}))
+
+        # Datastore gives up a transaction when another changes the same item.
+        retry.Retry(retry.if_exception_type(exceptions.Aborted), initial=0.1, timeout=60)(change)()
 
     def query(self, table, primary, secondary_key_name):
         """All items with this primary key."""
@@ -92,13 +101,18 @@ def _item(entity, primary, secondary):
 
 
 def _to_service(value):
-    """Datastore takes neither Decimal nor tuple."""
+    """Datastore takes neither Decimal nor tuple nor bytearray, and no array in an array."""
+    if isinstance(value, bytearray):
+        return bytes(value)
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        return float(value)
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        return _to_service(int(value) if value == value.to_integral_value() else float(value))
     if isinstance(value, dict):
         return {name: _to_service(member) for name, member in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_to_service(member) for member in value]
+        members = map(_to_service, value)
+        return [{ARRAY: member} if isinstance(member, list) else member for member in members]
     return value
 
 
@@ -106,6 +120,8 @@ def _from_service(value):
     """Whole numbers as int, whichever way they were written, and embedded entities as dict."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
+    if isinstance(value, dict) and list(value) == [ARRAY]:
+        return _from_service(value[ARRAY])
     if isinstance(value, dict):
         return {name: _from_service(member) for name, member in value.items()}
     if isinstance(value, list):

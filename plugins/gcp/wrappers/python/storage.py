@@ -1,5 +1,8 @@
 """Object storage: Google Cloud Storage."""
 
+import shutil
+import tempfile
+
 
 class _Objects:
     def __init__(self):
@@ -11,7 +14,13 @@ class _Objects:
         self._blob(bucket, key).upload_from_filename(path)
 
     def upload(self, bucket, key, data):
-        self._blob(bucket, key).upload_from_file(data)
+        # The SDK takes only what can be read again, and from its beginning on.
+        if data.seekable() and data.tell() == 0:
+            self._blob(bucket, key).upload_from_file(data)
+            return
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(data, copy)
+            self._blob(bucket, key).upload_from_file(copy, rewind=True)
 
     def download_file(self, bucket, key, path):
         self._blob(bucket, key).download_to_filename(path)

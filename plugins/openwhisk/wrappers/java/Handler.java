@@ -8,6 +8,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonPrimitive;
 import function.Function;
+import java.io.IOException;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -86,6 +87,10 @@ public final class Handler {
         if (body.isJsonObject()) {
             return body.getAsJsonObject();
         }
+        boolean isText = body.isJsonPrimitive() && body.getAsJsonPrimitive().isString();
+        if (!body.isJsonNull() && !isText) {
+            throw new BadRequest("the request's body is JSON, but not an object");
+        }
         if (body.isJsonNull() || body.getAsString().isEmpty()) {
             return new JsonObject();
         }
@@ -102,8 +107,9 @@ public final class Handler {
     private static JsonObject jsonObject(String text) throws BadRequest {
         JsonElement request;
         try {
-            request = JSON.fromJson(text, JsonElement.class);
-        } catch (JsonParseException error) {
+            // Unlike fromJson of Gson itself, this takes JSON only.
+            request = JSON.getAdapter(JsonElement.class).fromJson(text);
+        } catch (JsonParseException | IOException error) {
             throw new BadRequest("the request's body is not JSON: " + error.getMessage());
         }
         if (request == null || !request.isJsonObject()) {

@@ -48,6 +48,7 @@ function httpRequest(event) {
   }
   const body = event.__ow_body;
   if (isObject(body)) return body;
+  if (typeof (body ?? '') !== 'string') throw new BadRequest("the request's body is JSON, but not an object");
   // OpenWhisk encodes the body of some content types, and does not say which it did.
   const decoded = Buffer.from(String(body ?? ''), 'base64');
   return jsonObject(decoded.toString('base64') === body ? decoded.toString() : body);

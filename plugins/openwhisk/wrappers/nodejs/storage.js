@@ -1,8 +1,12 @@
 // Object storage: MinIO.
 'use strict';
 
-const { createReadStream, createWriteStream } = require('node:fs');
+const { createWriteStream } = require('node:fs');
+const { Readable } = require('node:stream');
 const { pipeline } = require('node:stream/promises');
+
+// The size of the parts in which a stream of unknown length is uploaded; the SDK's own is 528 MiB of memory.
+const PART = 10 << 20;
 
 /** At the address that the last request told: its settings come with each. */
 class Objects {
@@ -11,12 +15,24 @@ class Objects {
   #settings;
 
   async uploadFile(bucket, key, file) {
-    await this.upload(bucket, key, createReadStream(file));
+    await this.#minio().fPutObject(bucket, key, file);
   }
 
-  /** A stream of whatever length. */
+  /** A stream of whatever length. The SDK can put no empty one, and does not hear of a stream's failure. */
   async upload(bucket, key, stream) {
-    await this.#minio().putObject(bucket, key, stream);
+    const chunks = stream[Symbol.asyncIterator]();
+    const first = await chunks.next();
+    if (first.done) {
+      await this.write(bucket, key, '');
+      return;
+    }
+    async function* all() {
+      yield first.value;
+      yield* chunks;
+    }
+    const body = Readable.from(all(), { objectMode: false });
+    const failing = new Promise((_, reject) => body.on('error', reject));
+    await Promise.race([this.#minio().putObject(bucket, key, body), failing]);
   }
 
   async write(bucket, key, text) {
@@ -47,7 +63,8 @@ class Objects {
       const url = new URL(address.includes('://') ? address : `http://${address}`);
       const useSSL = url.protocol === 'https:';
       const port = Number(url.port) || (useSSL ? 443 : 80);
-      this.#client = new this.#type({ endPoint: url.hostname, port, useSSL, accessKey, secretKey });
+      const endPoint = url.hostname;
+      this.#client = new this.#type({ endPoint, port, useSSL, accessKey, secretKey, partSize: PART });
       this.#settings = settings;
     }
     return this.#client;

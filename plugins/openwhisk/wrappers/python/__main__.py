@@ -63,6 +63,8 @@ def _http_request(event):
     body = event["__ow_body"]
     if isinstance(body, dict):
         return body
+    if body is not None and not isinstance(body, str):
+        raise BadRequest("the request's body is JSON, but not an object")
     # OpenWhisk encodes the body of some content types, and does not say which it did.
     try:
         body = base64.b64decode(body or "", validate=True)

@@ -43,7 +43,7 @@ final class Invocation {
     Map<String, Object> errorBody(Throwable error) {
         Map<String, Object> described = new LinkedHashMap<>();
         described.put("type", error.getClass().getSimpleName());
-        described.put("message", String.valueOf(error.getMessage()));
+        described.put("message", error.getMessage() == null ? "" : error.getMessage());
         Map<String, Object> body = new LinkedHashMap<>();
         body.put("error", described);
         body.put("request_id", requestId);

@@ -22,12 +22,14 @@ class nosql {
     const key = Object.fromEntries([primary, secondary]);
     const { Item: item } = await send('GetCommand', table, { Key: key, ConsistentRead: true });
     if (!item) throw new Error(`table ${table} has no item with ${JSON.stringify(key)}`);
-    return item;
+    return fromService(item);
   }
 
   /** Sets fields of an item and leaves its others. */
   async update(table, primary, secondary, updates) {
-    const fields = Object.entries(updates).filter(([, value]) => value !== undefined);
+    // Keys are told apart, and cannot be set.
+    const keys = [primary[0], secondary[0]];
+    const fields = Object.entries(updates).filter(([name, value]) => value !== undefined && !keys.includes(name));
     const input = { Key: Object.fromEntries([primary, secondary]) };
     if (fields.length > 0) {
       input.UpdateExpression = `SET ${fields.map((_, i) => `#n${i} = :v${i}`).join(', ')}`;
@@ -49,7 +51,7 @@ class nosql {
     const items = [];
     do {
       const page = await send('QueryCommand', table, input);
-      items.push(...page.Items);
+      items.push(...page.Items.map(fromService));
       input.ExclusiveStartKey = page.LastEvaluatedKey;
     } while (input.ExclusiveStartKey);
     return items;
@@ -59,6 +61,14 @@ class nosql {
   async delete(table, primary, secondary) {
     await send('DeleteCommand', table, { Key: Object.fromEntries([primary, secondary]) });
   }
+}
+
+/** Binary values as Buffer, as on every platform. */
+function fromService(value) {
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  if (Array.isArray(value)) return value.map(fromService);
+  if (Object.getPrototypeOf(value ?? 0) !== Object.prototype) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, fromService(member)]));
 }
 
 async function send(command, table, input) {

@@ -62,6 +62,8 @@ class storage {
     const key = this.unique_name(file);
     const stream = new PassThrough();
     const uploading = begun(() => this.#objects().upload(bucket, key, stream));
+    // Who awaits the promise hears of a failure; as an event that nobody listens to it would end the process.
+    stream.on('error', () => {});
     // Else whoever writes to it would wait forever.
     uploading.catch((error) => stream.destroy(error));
     return [stream, uploading, key];

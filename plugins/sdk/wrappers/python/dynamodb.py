@@ -26,7 +26,7 @@ class nosql:
 
     def get(self, table, primary, secondary):
         """The item with these keys; KeyError when there is none."""
-        answer = self._table(table).get_item(Key=dict([primary, secondary]), ConsistentRead=True)
+        answer = self._table(table).get_item(Key=_key(primary, secondary), ConsistentRead=True)
         if "Item" not in answer:
             raise KeyError(f"table {table} has no item with {primary[0]} {primary[1]!r}, {secondary[0]} {secondary[1]!r}")
         return _from_service(answer["Item"])
@@ -34,14 +34,15 @@ class nosql:
     def update(self, table, primary, secondary, updates):
         """Sets fields of an item and leaves its others."""
         arguments = {}
-        if updates:
-            fields = list(updates.items())
+        # Keys are told apart, and cannot be set.
+        fields = [(name, value) for name, value in updates.items() if name not in (primary[0], secondary[0])]
+        if fields:
             arguments = {
                 "UpdateExpression": "SET " + ", ".join(f"#n{i} = :v{i}" for i in range(len(fields))),
                 "ExpressionAttributeNames": {f"#n{i}": name for i, (name, _) in enumerate(fields)},
                 "ExpressionAttributeValues": {f":v{i}": _to_service(value) for i, (_, value) in enumerate(fields)},
             }
-        self._table(table).update_item(Key=dict([primary, secondary]), **arguments)
+        self._table(table).update_item(Key=_key(primary, secondary), **arguments)
 
     def query(self, table, primary, secondary_key_name):
         """All items with this primary key."""
@@ -62,7 +63,7 @@ class nosql:
 
     def delete(self, table, primary, secondary):
         """Removes an item; nothing happens when there is none."""
-        self._table(table).delete_item(Key=dict([primary, secondary]))
+        self._table(table).delete_item(Key=_key(primary, secondary))
 
     def _table(self, name):
         # The name first: that the module is not declared is what its lack most likely means.
@@ -84,6 +85,10 @@ def _sdk():
             f'add "nosql" to "modules" ({error})'
         ) from error
     return boto3
+
+
+def _key(primary, secondary):
+    return _to_service(dict([primary, secondary]))
 
 
 def _real_name(table):
