@@ -204,14 +204,27 @@ class TestThePackage:
         assert any("greeting.hpp" in reason for reason in run.target["reasons"])
         assert body_of(start(suite).invoke({}))["result"] == {"hello": "good day world"}
 
+    def test_files_of_the_wrappers_names_are_the_functions_own(self, start, suite):
+        """As SeBS's folders have them: storage.hpp is included whatever the modules, and function.hpp is private."""
+        cpp.benchmark(suite, {
+            "main.cpp": '#include <rapidjson/document.h>\n#include "storage.hpp"\n#include "key-value.hpp"\n' + cpp.HELLO,
+            "greeting.hpp": '#pragma once\n#include "sha256.hpp"\n#include "utils.hpp"\n#define greeting() (HELLO + digest())\n',
+            "function.hpp": "#pragma once\nint helper(int x) { return x; }\n",
+            "utils.hpp": '#pragma once\n#include <string>\n#define HELLO std::string("own ")\n',
+            "sha256.hpp": "#pragma once\n#include <string>\nstd::string digest();\n",
+            "sha256.cpp": '#include "sha256.hpp"\nstd::string digest() { return "digest "; }\n',
+        })
+        assert body_of(start(suite).invoke({}))["result"] == {"hello": "own digest world"}
+
     def test_an_own_cmakelists_wins(self, start, suite):
         cpp.benchmark(suite, {
             "main.cpp": cpp.HELLO, "greeting.hpp": cpp.GREETING.replace('"hello "', "GREETING"), "broken.cpp": "not C++",
             "CMakeLists.txt": (
                 "cmake_minimum_required(VERSION 3.18)\nproject(own LANGUAGES CXX)\nset(CMAKE_CXX_STANDARD 17)\n"
-                "find_package(aws-lambda-runtime REQUIRED)\nadd_executable(benchmark handler.cpp utils.cpp main.cpp)\n"
+                "find_package(aws-lambda-runtime REQUIRED)\nfind_package(CURL REQUIRED)\n"
+                "file(GLOB WRAPPERS sebs/*.cpp)\nadd_executable(benchmark handler.cpp ${WRAPPERS} main.cpp)\n"
                 'target_compile_definitions(benchmark PRIVATE "GREETING=\\"own \\"")\n'
-                "target_link_libraries(benchmark PRIVATE AWS::aws-lambda-runtime)\n"
+                "target_link_libraries(benchmark PRIVATE AWS::aws-lambda-runtime CURL::libcurl)\n"
             ),
         })
         assert body_of(start(suite).invoke({}))["result"] == {"hello": "own world"}
@@ -226,7 +239,6 @@ class TestMistakes:
     @pytest.mark.parametrize("files, config, words", [
         ({"main.cpp": "#include <igraph.h>\n"}, {"cpp_dependencies": ["igraph"]}, ["igraph", "cpp_dependencies", CPP_IMAGE]),
         ({"main.cpp": "\n"}, {"cpp_dependencies": ["torch"]}, ["Torch", "cpp_dependencies", CPP_IMAGE]),
-        ({"main.cpp": '#include "storage.hpp"\n'}, {}, ["main.cpp:1", "storage.hpp", 'add "storage" to `modules`']),
         ({"main.cpp": "#include <opencv2/core.hpp>\n"}, {}, ["main.cpp:1", 'add "opencv" to `cpp_dependencies`']),
         ({"main.cpp": "\n"}, {}, ["main.cpp is to define"]),
         ({"main.cpp": cpp.HELLO, "greeting.hpp": cpp.GREETING, "tests/try.cpp": "int main() {}\n"}, {}, ["two `main`", ".fnpackignore"]),
@@ -356,11 +368,6 @@ class TestServices:
         body = body_of(start(suite, **aws.environment).invoke({"bucket": bucket, "key": "key", "logs": {"bucket": bucket}}))
         assert json.loads(aws.read(bucket, f"{body['request_id']}.json")) == body["result"] | {"time": body["compute_time"]}
         assert body["results_time"] > 0
-
-    def test_a_log_without_storage_says_what_config_json_lacks(self, start, suite):
-        cpp.benchmark(suite)
-        outcome = start(suite).outcome({"logs": {"bucket": "some"}})
-        assert outcome.kind == "error" and '"modules"' in outcome.payload["errorMessage"]
 
     def test_the_database_is_the_table_that_the_environment_names(self, start, suite, aws):
         cpp.benchmark(suite, {"main.cpp": DATABASE}, modules=["nosql"])

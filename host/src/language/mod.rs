@@ -147,15 +147,6 @@ pub struct HostTool {
     pub hint: &'static str,
 }
 
-/// What a benchmark's config.json says it needs.
-#[derive(Clone, Copy, Debug)]
-pub struct Needs<'a> {
-    /// Of the platform: "storage", "nosql".
-    pub modules: &'a [String],
-    /// Libraries that a C++ program is linked with.
-    pub native_dependencies: &'a [String],
-}
-
 /// The action that installs a function's dependencies.
 #[derive(Clone, Debug)]
 pub struct Installation {
@@ -208,9 +199,9 @@ pub trait Language: Send + Sync {
         packages: &[Requirement],
     ) -> Result<Tree, LanguageError>;
 
-    /// Writes the manifest of a language whose functions mostly have none; a tree that has one keeps
-    /// it.
-    fn write_manifest(&self, _: &Store, tree: &Tree, _: &Needs) -> Result<Tree, LanguageError> {
+    /// Writes the manifest of a language whose functions mostly have none, for the libraries that
+    /// config.json names; a tree that has one keeps it.
+    fn write_manifest(&self, _: &Store, tree: &Tree, _: &[String]) -> Result<Tree, LanguageError> {
         Ok(tree.clone())
     }
 

@@ -1,14 +1,12 @@
 use anyhow::Result;
 
 use super::build::Run;
-use crate::language::Needs;
 use crate::tree::Tree;
 
 /// Adds the packages that the platform's wrappers and modules need to the language's manifest.
 pub fn add_packages(run: &Run, tree: Tree) -> Result<Tree> {
     let (store, target) = (run.context.store, &run.plugin_target);
-    let needs = Needs { modules: &target.modules, native_dependencies: &target.native_dependencies };
-    let tree = run.language.write_manifest(store, &tree, &needs)?;
+    let tree = run.language.write_manifest(store, &tree, &target.native_dependencies)?;
     let packages = run.job.plugin.packages(target)?;
     Ok(run.language.add_packages(store, &tree, &packages)?)
 }

@@ -1,7 +1,7 @@
 //! C++ functions: a program with all of its shared libraries, as a custom runtime.
 
 use fnpack_plugin::{
-    BuildImage, Edit, Failure, File, ImageSource, Runtime, Support, Target, text_file, tree,
+    BuildImage, Edit, Failure, File, ImageSource, Runtime, Support, text_file, tree,
 };
 
 use crate::{image, recipe};
@@ -15,11 +15,27 @@ macro_rules! wrappers {
     };
 }
 
-const ALWAYS: [(&str, &str); 4] = wrappers!["function.hpp", "handler.cpp", "utils.cpp", "utils.hpp"];
-const SERVICES: [(&str, &str); 4] =
-    wrappers!["sha256.cpp", "sha256.hpp", "signed-request.cpp", "signed-request.hpp"];
-const STORAGE: [(&str, &str); 2] = wrappers!["storage.cpp", "storage.hpp"];
-const NOSQL: [(&str, &str); 2] = wrappers!["key-value.cpp", "key-value.hpp"];
+/// The entry point, what benchmarks include, and what both are made of, which is in a folder of its own so
+/// that it meets no file of a benchmark's. All that is here is compiled.
+const WRAPPERS: [(&str, &str); 17] = wrappers![
+    "function.hpp",
+    "handler.cpp",
+    "key-value.hpp",
+    "storage.hpp",
+    "utils.hpp",
+    "sebs/base64.cpp",
+    "sebs/base64.hpp",
+    "sebs/clock.hpp",
+    "sebs/environment.hpp",
+    "sebs/key-value.cpp",
+    "sebs/key-value.hpp",
+    "sebs/sha256.cpp",
+    "sebs/sha256.hpp",
+    "sebs/signed-request.cpp",
+    "sebs/signed-request.hpp",
+    "sebs/storage.cpp",
+    "sebs/storage.hpp",
+];
 
 /// Lambda runs such programs on both processors; images to build them are described for one.
 pub fn support() -> Support {
@@ -37,12 +53,8 @@ pub fn support() -> Support {
     }
 }
 
-/// The entry point, and what the declared modules need: all that is here is compiled.
-pub fn wrappers(target: &Target) -> Vec<File> {
-    let (storage, nosql) = (target.has_module("storage"), target.has_module("nosql"));
-    let chosen = [(true, &ALWAYS[..]), (storage || nosql, &SERVICES), (storage, &STORAGE), (nosql, &NOSQL)];
-    let files = chosen.into_iter().filter(|(wanted, _)| *wanted).flat_map(|(_, files)| files);
-    files.map(|(name, text)| text_file(name, text)).collect()
+pub fn wrappers() -> Vec<File> {
+    WRAPPERS.iter().map(|(name, text)| text_file(name, text)).collect()
 }
 
 /// The program starts by the loader that it was linked for, which is in the package.

@@ -39,7 +39,7 @@ impl Platform for Aws {
                 Ok(files)
             }
             "java" => Ok(java_wrappers(include_str!("../wrappers/java/Handler.java"))),
-            "cpp" => Ok(cpp::wrappers(target)),
+            "cpp" => Ok(cpp::wrappers()),
             other => Err(unknown(other)),
         }
     }

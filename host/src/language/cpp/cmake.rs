@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::install::PROGRAM;
 use super::sources::compiled;
-use crate::language::{LanguageError, Needs, constant, write_file};
+use crate::language::{LanguageError, constant, write_file};
 use crate::store::Store;
 use crate::tree::Tree;
 
@@ -64,34 +64,32 @@ pub const LIBRARIES: [Library; 9] = [
 
 /// What the entry point is made of.
 const ALWAYS: [&str; 3] = ["runtime", "boost", "rapidjson"];
-/// Defined for a function that uses the platform's SDK.
-const SDK: &str = "sdk";
-/// What the wrappers of modules use.
+/// What the wrappers of storage and nosql use.
 const CURL: &str = include_str!("libraries/curl.cmake");
 
 /// Adds the build file, unless there is one.
-pub fn write(store: &Store, tree: &Tree, needs: &Needs) -> Result<Tree, LanguageError> {
+pub fn write(store: &Store, tree: &Tree, dependencies: &[String]) -> Result<Tree, LanguageError> {
     let mut tree = tree.clone();
     if tree.file(&constant(MANIFEST)).is_none() {
-        let text = text(&compiled(&tree)?, needs)?;
+        let text = text(&compiled(&tree)?, dependencies)?;
         write_file(store, &mut tree, &constant(MANIFEST), text.as_bytes())?;
     }
     Ok(tree)
 }
 
-fn text(sources: &[String], needs: &Needs) -> Result<String, LanguageError> {
+fn text(sources: &[String], dependencies: &[String]) -> Result<String, LanguageError> {
     if sources.is_empty() {
         return Err(LanguageError::Manifest("the cpp folder has no .cpp file to compile".to_owned()));
     }
     let is_known = |name: &String| LIBRARIES.iter().any(|library| library.name == name);
-    if let Some(unknown) = needs.native_dependencies.iter().find(|name| !is_known(name)) {
+    if let Some(unknown) = dependencies.iter().find(|name| !is_known(name)) {
         let known: Vec<_> = LIBRARIES.iter().map(|library| library.name).collect();
         return Err(LanguageError::Manifest(format!(
             "cpp_dependencies: fnpack does not know `{unknown}`; known are {}",
             known.join(", ")
         )));
     }
-    let is_declared = |name: &str| needs.native_dependencies.iter().any(|declared| declared == name);
+    let is_declared = |name: &str| dependencies.iter().any(|declared| declared == name);
     let mut text = HEAD.to_owned();
     writeln!(text, "add_executable({PROGRAM}").expect("text takes text");
     for source in sources {
@@ -99,9 +97,7 @@ fn text(sources: &[String], needs: &Needs) -> Result<String, LanguageError> {
     }
     text.push_str(")\n");
     text.push_str(PROPERTIES);
-    if !needs.modules.is_empty() || is_declared(SDK) {
-        text.push_str(CURL);
-    }
+    text.push_str(CURL);
     let libraries =
         LIBRARIES.iter().filter(|library| ALWAYS.contains(&library.name) || is_declared(library.name));
     libraries.for_each(|library| text.push_str(library.cmake));
@@ -130,11 +126,9 @@ target_link_libraries(benchmark PRIVATE Threads::Threads)
 mod tests {
     use super::*;
 
-    fn written(modules: &[&str], libraries: &[&str]) -> String {
-        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        let (modules, libraries) = (owned(modules), owned(libraries));
-        let needs = Needs { modules: &modules, native_dependencies: &libraries };
-        text(&["a/b.cpp".to_owned(), "main.cpp".to_owned()], &needs).unwrap()
+    fn written(libraries: &[&str]) -> String {
+        let libraries: Vec<_> = libraries.iter().map(|word| (*word).to_owned()).collect();
+        text(&["a/b.cpp".to_owned(), "main.cpp".to_owned()], &libraries).unwrap()
     }
 
     fn at(text: &str, words: &str) -> usize {
@@ -143,39 +137,33 @@ mod tests {
 
     #[test]
     fn every_file_is_compiled_and_the_entry_points_libraries_are_always_there() {
-        let text = written(&[], &[]);
+        let text = written(&[]);
         assert!(text.contains("add_executable(benchmark\n  \"a/b.cpp\"\n  \"main.cpp\"\n)"), "{text}");
-        for words in ["CMAKE_CXX_STANDARD 17", "aws-lambda-runtime", "Boost", "rapidjson", "-Wall -Wextra"] {
+        for words in ["CMAKE_CXX_STANDARD 17", "aws-lambda-runtime", "Boost", "rapidjson", "CURL", "-Wall -Wextra"] {
             at(&text, words);
         }
-        for words in ["CURL", "OpenCV", "igraph", "SEBS_USE_AWS_SDK"] {
+        for words in ["OpenCV", "igraph", "SEBS_USE_AWS_SDK"] {
             assert!(!text.contains(words), "{words} in {text}");
         }
     }
 
     #[test]
     fn what_config_json_declares_is_linked_in_an_order_of_our_own() {
-        let text = written(&[], &["igraph", "opencv", "opencv", "torch"]);
-        assert_eq!(text, written(&[], &["torch", "opencv", "igraph"]));
+        let text = written(&["igraph", "opencv", "opencv", "torch"]);
+        assert_eq!(text, written(&["torch", "opencv", "igraph"]));
         assert!(at(&text, "OpenCV") < at(&text, "igraph") && at(&text, "igraph") < at(&text, "Torch"));
     }
 
     #[test]
-    fn modules_and_the_sdk_bring_libcurl() {
-        for (modules, libraries, sdk) in
-            [(vec!["storage"], vec![], false), (vec!["nosql"], vec![], false), (vec![], vec!["sdk"], true)]
-        {
-            let text = written(&modules, &libraries);
-            at(&text, "find_package(CURL REQUIRED)");
-            assert_eq!(text.contains("SEBS_USE_AWS_SDK"), sdk);
-        }
+    fn the_sdk_is_a_define() {
+        at(&written(&["sdk"]), "SEBS_USE_AWS_SDK");
     }
 
     #[test]
     fn every_library_that_config_json_may_name_can_be_linked() {
         let names =
             ["sdk", "runtime", "torch", "opencv", "libjpeg-turbo", "igraph", "boost", "hiredis", "rapidjson"];
-        written(&[], &names);
+        written(&names);
         assert_eq!(LIBRARIES.len(), names.len());
     }
 }

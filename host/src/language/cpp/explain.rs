@@ -75,8 +75,7 @@ fn missing_package(output: &str, place: &Place) -> Option<String> {
              name another image under `build-images` in fnpack.toml"
         ),
         Some("sdk") => format!(
-            "{place} lacks libcurl with its headers, which functions with `storage`, `nosql` or `sdk` need; install it \
-             there, or name another image under `build-images` in fnpack.toml"
+            "{place} lacks libcurl with its headers, which every C++ function needs; install it there, or name another image under `build-images` in fnpack.toml"
         ),
         Some(library) => format!(
             "{place} lacks {name}, which is the dependency `{library}` of config.json's cpp_dependencies; install it there \
@@ -93,16 +92,12 @@ fn compiler_errors(output: &str, place: &Place) -> Option<String> {
     let errors: Vec<(&str, &str)> = output.lines().filter_map(compiler_error).collect();
     let (at, first) = errors.first()?;
     if let Some(header) = first.strip_suffix(": No such file or directory") {
-        let hint = match header {
-            "storage.hpp" => "add \"storage\" to `modules` of config.json".to_owned(),
-            "key-value.hpp" => "add \"nosql\" to `modules` of config.json".to_owned(),
-            header => match dependency_of(header) {
-                Some(library) => format!(
-                    "add \"{library}\" to `cpp_dependencies` of config.json, or, if it is there, add the library to {}",
-                    where_it_ran(place)
-                ),
-                None => "a function includes its own files by their path in the cpp folder".to_owned(),
-            },
+        let hint = match dependency_of(header) {
+            Some(library) => format!(
+                "add \"{library}\" to `cpp_dependencies` of config.json, or, if it is there, add the library to {}",
+                where_it_ran(place)
+            ),
+            None => "a function includes its own files by their path in the cpp folder".to_owned(),
         };
         return Some(format!("{at}: there is no {header}; {hint}"));
     }
@@ -172,16 +167,12 @@ mod tests {
                 "  By not providing \"Findaws-lambda-runtime.cmake\" in CMAKE_MODULE_PATH",
                 vec!["aws-lambda-runtime", "every C++ function", "`runtime`"],
             ),
-            ("Could NOT find CURL (missing: CURL_LIBRARY)", vec!["libcurl", "storage"]),
+            ("Could NOT find CURL (missing: CURL_LIBRARY)", vec!["libcurl", "every C++ function"]),
             ("  fnpack: not found: igraph\n", vec!["igraph", "cpp_dependencies", "image:1"]),
             ("  fnpack: not found: rapidjson\n", vec!["rapidjson", "every C++ function"]),
             (
                 "/mnt/function/sub/main.cpp:3:9: error: 'x' was not declared in this scope\n",
                 vec!["sub/main.cpp:3:9: 'x' was not declared"],
-            ),
-            (
-                "/mnt/function/main.cpp:1:10: fatal error: storage.hpp: No such file or directory",
-                vec!["main.cpp:1:10", "\"storage\"", "`modules`"],
             ),
             (
                 "main.cpp:1:10: fatal error: opencv2/core.hpp: No such file or directory",

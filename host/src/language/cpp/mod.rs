@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    HostTool, Indexes, Installation, Language, LanguageError, Needs, Place, Requirement, Runtime,
+    HostTool, Indexes, Installation, Language, LanguageError, Place, Requirement, Runtime,
     ScriptContract, without_empty_directories,
 };
 use crate::store::Store;
@@ -36,8 +36,13 @@ impl Language for Cpp {
         Ok(sources.clone())
     }
 
-    fn write_manifest(&self, store: &Store, tree: &Tree, needs: &Needs) -> Result<Tree, LanguageError> {
-        cmake::write(store, tree, needs)
+    fn write_manifest(
+        &self,
+        store: &Store,
+        tree: &Tree,
+        native_dependencies: &[String],
+    ) -> Result<Tree, LanguageError> {
+        cmake::write(store, tree, native_dependencies)
     }
 
     fn add_packages(&self, _: &Store, tree: &Tree, packages: &[Requirement]) -> Result<Tree, LanguageError> {

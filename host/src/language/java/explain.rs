@@ -27,12 +27,12 @@ pub fn explain(output: &str) -> Option<String> {
     if let Some(version) = after(output, "release version ").filter(|_| has("not supported")) {
         return Some(format!("the JDK is too old to compile for Java {}", word(version)));
     }
-    if has("Source option 5 is no longer supported") {
-        return Some(
-            "Maven's compiler plugin is too old for this JDK, or to know maven.compiler.release; name maven-compiler-plugin \
-             3.6.0 or newer in pom.xml"
-                .to_owned(),
-        );
+    if let Some(version) = after(output, "Source option ").filter(|_| has("no longer supported")) {
+        return Some(format!(
+            "the JDK is too new to compile for Java {}, which pom.xml, or a compiler plugin that is older than 3.6.0 and \
+             knows no maven.compiler.release, asks for; name a newer version, or that plugin's, in pom.xml",
+            word(version)
+        ));
     }
     if has("No compiler is provided in this environment") {
         return Some(
@@ -136,7 +136,7 @@ mod tests {
             ),
             ("PKIX path building failed: unable to find valid certification path", "ca-bundle"),
             ("error: release version 21 not supported", "compile for Java 21"),
-            ("[ERROR] Source option 5 is no longer supported. Use 7 or later.", "compiler plugin is too old"),
+            ("[ERROR] Source option 5 is no longer supported. Use 7 or later.", "too new to compile for Java 5"),
             ("authentication failed for https://maven.example, status code: 401 Unauthorized", "<server>"),
             (
                 "fnpack: Maven did not make target/function.jar but target/app-1.jar\n",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::pom::{self, COMPILER, Pom};
-use super::{JAVA, PROGRAM, release};
+use super::{JAVA, PROGRAM, release, variables};
 use crate::executor::{Action, Environment};
 use crate::language::{Installation, LanguageError, Place, Runtime, constant};
 use crate::store::Store;
@@ -63,7 +63,7 @@ pub fn installation(
     let action = Action {
         title: format!("{PROGRAM} for Java {}", runtime.version),
         command: command(&folder, &pom, runtime),
-        variables: BTreeMap::new(),
+        variables: variables(runtime),
         secret_variables: BTreeMap::new(),
         input: tree.clone(),
         working_directory: RelPath::root(),

@@ -93,9 +93,13 @@ impl Language for Java {
     }
 
     fn script_contract(&self, runtime: &Runtime) -> ScriptContract {
-        let variables = BTreeMap::from([("JAVA_VERSION".to_owned(), runtime.version.clone())]);
-        ScriptContract { argument: ".", variables }
+        ScriptContract { argument: ".", variables: variables(runtime) }
     }
+}
+
+/// What Maven and package.sh find in their environment: a pom.xml may take its version from there.
+fn variables(runtime: &Runtime) -> BTreeMap<String, String> {
+    BTreeMap::from([("JAVA_VERSION".to_owned(), runtime.version.clone())])
 }
 
 /// The number of a Java release: 17 of "17.0.15", 8 of "1.8.0_392" and of "8".

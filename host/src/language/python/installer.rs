@@ -188,6 +188,8 @@ fn pip_platforms(runtime: &Runtime) -> Vec<String> {
                 };
                 tags.push(format!("{old}_{machine}"));
             }
+            // Of wheels that are named by their address or path: no index takes such.
+            tags.push(format!("linux_{machine}"));
             tags
         }
     }
@@ -219,6 +221,7 @@ mod tests {
         let old = Runtime { libc: "glibc-2.26".parse().unwrap(), ..runtime("3.11", Architecture::Arm64) };
         assert_eq!(uv_platform(&old), "aarch64-manylinux_2_17");
         assert_eq!(pip_platforms(&old)[0], "manylinux_2_26_aarch64");
+        assert_eq!(pip_platforms(&old).last().unwrap(), "linux_aarch64");
         let small = Runtime { libc: "musl-1.2".parse().unwrap(), ..old };
         assert_eq!(pip_platforms(&small)[0], "musllinux_1_2_aarch64");
     }

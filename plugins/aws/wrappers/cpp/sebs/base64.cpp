@@ -1,20 +1,9 @@
-#include "utils.hpp"
+#include "base64.hpp"
 
-#include <chrono>
-#include <cstdlib>
+#include <cstdint>
 #include <stdexcept>
 
-std::uint64_t timeSinceEpochMicrosec() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
-}
-
 namespace sebs {
-
-std::string environment(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value ? value : "";
-}
 
 namespace {
 const std::string DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

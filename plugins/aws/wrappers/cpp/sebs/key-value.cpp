@@ -8,7 +8,9 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
-#include "utils.hpp"
+#include "base64.hpp"
+#include "clock.hpp"
+#include "environment.hpp"
 
 namespace sebs {
 

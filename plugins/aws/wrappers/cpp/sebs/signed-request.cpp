@@ -7,8 +7,8 @@
 
 #include <curl/curl.h>
 
+#include "environment.hpp"
 #include "sha256.hpp"
-#include "utils.hpp"
 
 #if LIBCURL_VERSION_NUM < 0x075800
 #error "libcurl 7.88 or newer is needed: it signs the headers of requests too"
