@@ -67,10 +67,15 @@ def text(platforms: list[dict]) -> str:
                 executed,
             ]
             parts.append(f"| {' | '.join(cells)} |".replace("|  |", "| |"))
+        offered = {name for row in platform["supports"] for name in row["deployments"]}
         limits = [
             f"- `{deployment['name']}`: {limit['subject']} of at most {size(limit['kibibytes'])}"
             + ("" if limit["hard"] else "; more is built with a warning")
-            for deployment in platform["deployments"]
+            for deployment in platform["deployments"] if deployment["name"] in offered
+            for limit in deployment["limits"]
+        ] + [
+            f"- `{deployment['name']}`: none; {limit['note']}"
+            for deployment in platform["deployments"] if deployment["name"] not in offered
             for limit in deployment["limits"]
         ]
         if limits:

@@ -2,6 +2,7 @@
 artifact, and the cache whole."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -99,6 +100,50 @@ def test_what_is_unknown_is_refused_with_what_there_is(what, fnpack, suite):
     suite.benchmark()
     args, words = UNKNOWN[what]
     refused(fnpack, fnpack.build(suite, *args, status=None), *words)
+
+
+class TestWhatAPlatformDoesNotTake:
+    """It is said before anything is built, with what the platform takes; the other platforms go on."""
+
+    def test_of_a_named_benchmark_it_is_a_failure(self, fnpack, suite):
+        suite.benchmark()
+        run = fnpack.run("build", "010.hello", "--suite", suite.root, "--out", fnpack.out, "--executor", "host", "--format", "json",
+                         "--platform", "aws,openwhisk", "--language", "python", "--language-version", "3.14", status=1)
+        assert {line["platform"]: line["status"] for line in run.lines} == {"aws": "built", "openwhisk": "failed"}
+        assert run.lines[0]["platform"] == "openwhisk" and "there is 3.9, 3.10, 3.11, 3.12" in run.lines[0]["error"]
+        assert re.search(r"1 built, 0 cached, 1 failed\n +failed: 010.hello on openwhisk", run.stderr)
+
+    def test_of_a_suite_it_is_a_failure_where_nothing_is_left(self, fnpack, suite):
+        suite.benchmark("010.one")
+        suite.benchmark("020.two")
+        run = fnpack.run("build", "--suite", suite.root, "--out", fnpack.out, "--executor", "host", "--format", "json",
+                         "--platform", "aws,azure", "--language-version", "3.11", "--architecture", "arm64", status=1)
+        assert [(line["benchmark"], line["platform"], line["status"]) for line in run.lines[:2]] == [
+            ("010.one", "azure", "failed"), ("020.two", "azure", "failed")]
+        run.says("nothing can be built for azure", "has no architecture `arm64`; there is x64", "2 built, 0 cached, 1 failed")
+
+    def test_a_language_that_a_platform_never_runs_is_told(self, fnpack, suite):
+        suite.benchmark("010.one")
+        suite.benchmark("020.cpp", config={"languages": ["cpp"]})
+        run = fnpack.run("build", "--suite", suite.root, "--platform", "azure", "--dry-run")
+        run.says("warning: 020.cpp is written in cpp, which Azure Functions does not run; it runs java, nodejs, python")
+        run = fnpack.run("build", "020.cpp", "--suite", suite.root, "--platform", "azure", status=2)
+        run.says("020.cpp is written in cpp, which Azure Functions does not run")
+
+    @pytest.mark.parametrize("benchmark", [[], ["010.hello"]])
+    def test_containers_are_refused_with_the_reason(self, benchmark, fnpack, suite):
+        suite.benchmark()
+        run = fnpack.run("build", *benchmark, "--suite", suite.root, "--platform", "azure", "--deployment", "container", status=2)
+        run.says("no deployment `container`", "there is package", "run from packages alone")
+
+
+def test_two_benchmarks_of_one_name_do_not_land_in_one_place(fnpack, suite, tmp_path):
+    suite.benchmark("one/same")
+    suite.benchmark("two/same")
+    same = [suite.root / "one/same", suite.root / "two/same"]
+    fnpack.run("build", *same, "--platform", "aws", status=2).says("one/same", "two/same", "the same name", "--out")
+    run = fnpack.run("build", same[0], same[0], "--platform", "aws", "--language-version", "3.11", "--dry-run")
+    assert run.said.count("aws/same/python-3.11-x64:\n") == 1
 
 
 def test_a_suite_that_is_not_there_is_named(fnpack, tmp_path):

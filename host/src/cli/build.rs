@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow};
 
-use super::selection::{Selection, SelectionArguments};
+use super::selection::{Refused, Selection, SelectionArguments};
 use super::session::Session;
 use super::signals::end_on_signals;
 use super::{FAILED, Format};
@@ -205,10 +205,12 @@ impl Work<'_> {
             self.snapshots.entry(job.benchmark.folder().to_path_buf()).or_default();
         }
         let tally = Mutex::new(Tally::default());
-        for (benchmark, error) in &selection.unreadable {
-            self.display.say(&format!("{} {}: {error}", coloured("failed", Colour::Red), benchmark.name()));
-            self.print_json(&JsonLine::unreadable(benchmark.name(), error));
-            tally.lock().expect("no panic while held").failed.push(benchmark.name().to_owned());
+        for Refused { benchmarks, platform, reason } in &selection.refused {
+            self.display.say(&format!("{} {reason}", coloured("failed", Colour::Red)));
+            for benchmark in benchmarks {
+                self.print_json(&JsonLine::refused(benchmark, platform.as_deref(), reason));
+            }
+            tally.lock().expect("no panic while held").failed.push(first_line(reason).to_owned());
         }
         let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
@@ -247,7 +249,7 @@ impl Work<'_> {
                 let line = format!("{} {}: {text}", coloured("failed", Colour::Red), job.target);
                 self.display.done(&job.target, &line);
                 self.print_json(&JsonLine::failed(&job.target, &text, start.elapsed().as_secs_f64()));
-                tally.failed.push(format!("{}: {}", job.target, text.lines().next().unwrap_or_default()));
+                tally.failed.push(format!("{}: {}", job.target, first_line(&text)));
             }
         }
     }
@@ -324,6 +326,10 @@ impl Work<'_> {
             let _ = writeln!(std::io::stdout().lock(), "{}", line.line());
         }
     }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }
 
 /// A path as a user would type it here.

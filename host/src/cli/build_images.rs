@@ -55,9 +55,9 @@ pub fn run(arguments: &BuildImagesArguments) -> Result<ExitCode> {
     };
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let at_once = arguments.jobs.or(settings.build.jobs).map_or(processors, usize::from);
-    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(selection.unreadable.len()));
-    for (benchmark, error) in &selection.unreadable {
-        display.say(&format!("{} {}: {error}", coloured("failed", Colour::Red), benchmark.name()));
+    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(selection.refused.len()));
+    for refused in &selection.refused {
+        display.say(&format!("{} {}", coloured("failed", Colour::Red), refused.reason));
     }
     let told = Mutex::new(BTreeSet::new());
     std::thread::scope(|scope| {

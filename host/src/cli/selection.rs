@@ -6,9 +6,9 @@ use anyhow::{Result, anyhow};
 use super::SuiteArguments;
 use super::session::{Session, usage};
 use crate::pipeline::Job;
-use crate::platform::Plugins;
-use crate::suite::{Benchmark, ShrinkStep};
-use crate::target::{Filters, Target};
+use crate::platform::{Plugin, Plugins};
+use crate::suite::{Benchmark, BenchmarkConfig, ShrinkStep};
+use crate::target::{Filters, NothingLeft, Target};
 
 /// Which targets a command is about.
 #[derive(clap::Args, Clone)]
@@ -73,84 +73,209 @@ impl SelectionArguments {
 pub struct Selection {
     /// What is to be built.
     pub jobs: Vec<Job>,
-    /// Benchmarks that cannot be read, each with the reason.
-    pub unreadable: Vec<(Benchmark, String)>,
+    /// What was asked for and cannot be built.
+    pub refused: Vec<Refused>,
     /// What the user should know.
     pub warnings: Vec<String>,
+}
+
+/// What was asked for and cannot be built, which is known before anything is.
+pub struct Refused {
+    /// The benchmarks.
+    pub benchmarks: Vec<String>,
+    /// The platform that does not take them; none where that is no matter.
+    pub platform: Option<String>,
+    /// Why, in words that name both.
+    pub reason: String,
 }
 
 impl Selection {
     /// Chooses among all that the suite's benchmarks and the platforms support.
     pub fn of(arguments: &SelectionArguments, session: &Session, plugins: &Plugins) -> Result<Self> {
-        let suite = session.suite()?;
-        let named = !arguments.benchmarks.is_empty();
-        let benchmarks = if named {
-            let found = arguments.benchmarks.iter().map(|name| suite.benchmark(name));
-            found.collect::<Result<Vec<_>, _>>().map_err(usage)?
-        } else {
-            suite.benchmarks().map_err(usage)?
-        };
-        if benchmarks.is_empty() {
-            let what =
-                format!("there are no benchmarks (folders with a config.json) in {}", suite.root().display());
-            return Err(usage(anyhow!("{what}: say where with --suite DIR, or name a folder")));
-        }
+        let mut warnings = plugins.warnings().to_vec();
+        check_settings(session, plugins, &mut warnings)?;
         let filters = arguments.filters();
         let platforms = plugins.selected(&filters.platforms).map_err(usage)?;
-        let mut selection =
-            Self { jobs: Vec::new(), unreadable: Vec::new(), warnings: plugins.warnings().to_vec() };
-        check_settings(session, plugins, &mut selection.warnings)?;
-        let mut all = Vec::new();
-        for benchmark in benchmarks {
-            let (config, warnings) = match benchmark.config() {
-                Ok(read) => read,
-                Err(error) => {
-                    selection.unreadable.push((benchmark, error.to_string()));
-                    continue;
+        let mut choice = Choice {
+            are_named: !arguments.benchmarks.is_empty(),
+            filters,
+            platforms,
+            selection: Self { jobs: Vec::new(), refused: Vec::new(), warnings },
+            all: Vec::new(),
+            skipped: Vec::new(),
+        };
+        for benchmark in benchmarks(arguments, session)? {
+            match benchmark.config() {
+                Ok((mut config, warnings)) => {
+                    choice.selection.warnings.extend(warnings);
+                    config.shrink.steps.extend(&arguments.shrink);
+                    choice.add(&benchmark, &Arc::new(config))?;
                 }
-            };
-            selection.warnings.extend(warnings);
-            let mut config = config;
-            config.shrink.steps.extend(&arguments.shrink);
-            let config = Arc::new(config);
-            let possible: Vec<Job> =
-                platforms.iter().flat_map(|plugin| possible(&benchmark, &config, plugin)).collect();
-            let targets: Vec<Target> = possible.iter().map(|job| job.target.clone()).collect();
-            match filters.choose(benchmark.name(), &targets) {
-                Ok(chosen) if chosen.is_empty() && named => {
-                    let languages: Vec<&str> =
-                        config.languages.iter().map(|entry| entry.language.name()).collect();
-                    let titles: Vec<&str> =
-                        platforms.iter().map(|p| p.description().title.as_str()).collect();
-                    let (languages, titles) = (languages.join(", "), titles.join(", "));
-                    let name = benchmark.name();
-                    return Err(usage(anyhow!(
-                        "nothing to build for {name}: it is written in {languages}, and nothing of that is supported by {titles} (see `fnpack list platforms`)"
-                    )));
-                }
-                Ok(chosen) => {
-                    selection.jobs.extend(possible.into_iter().filter(|job| chosen.contains(&job.target)));
-                }
-                Err(nothing) if named => return Err(usage(nothing)),
-                Err(_) => {}
+                Err(error) => choice.selection.refused.push(Refused {
+                    benchmarks: vec![benchmark.name().to_owned()],
+                    platform: None,
+                    reason: format!("{}: {error}", benchmark.name()),
+                }),
             }
-            all.extend(targets);
         }
-        if selection.unreadable.is_empty()
-            && let Some(slip) = filters.unknown(all.iter())
-        {
-            return Err(usage(slip));
-        }
-        Ok(selection)
+        choice.end()
     }
 }
 
+/// The benchmarks that are named, each once, else all of the suite.
+fn benchmarks(arguments: &SelectionArguments, session: &Session) -> Result<Vec<Benchmark>> {
+    let suite = session.suite()?;
+    if arguments.benchmarks.is_empty() {
+        let all = suite.benchmarks().map_err(usage)?;
+        if all.is_empty() {
+            return Err(usage(anyhow!(
+                "there are no benchmarks (folders with a config.json) in {}: say where with --suite DIR, or name a folder",
+                suite.root().display()
+            )));
+        }
+        return Ok(all);
+    }
+    let mut found: Vec<Benchmark> = Vec::new();
+    for name in &arguments.benchmarks {
+        let benchmark = suite.benchmark(name).map_err(usage)?;
+        match found.iter().find(|other| other.name() == benchmark.name()) {
+            None => found.push(benchmark),
+            Some(other) if other.folder() == benchmark.folder() => {}
+            Some(other) => {
+                return Err(usage(anyhow!(
+                    "{} and {} have the same name, and what is made of them would land in the same place; build one \
+                     after the other, each with its own --out",
+                    other.folder().display(),
+                    benchmark.folder().display()
+                )));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A selection being made, one benchmark after the other.
+struct Choice {
+    /// Whether the user named the benchmarks.
+    are_named: bool,
+    filters: Filters,
+    platforms: Vec<Arc<Plugin>>,
+    selection: Selection,
+    /// All that could be chosen.
+    all: Vec<Target>,
+    /// Benchmarks that nobody named, with the platform that leaves nothing of them, and why.
+    skipped: Vec<(String, String, String)>,
+}
+
+impl Choice {
+    fn add(&mut self, benchmark: &Benchmark, config: &Arc<BenchmarkConfig>) -> Result<()> {
+        let name = benchmark.name();
+        let (mut chosen_of_it, mut all_of_it, mut nothing) = (0, Vec::new(), Vec::new());
+        for plugin in &self.platforms {
+            let possible = possible(benchmark, config, plugin);
+            let targets: Vec<Target> = possible.iter().map(|job| job.target.clone()).collect();
+            let platform = &plugin.description().name;
+            match self.filters.choose(name, &targets) {
+                Ok(chosen) if chosen.is_empty() => {
+                    let reason = unsupported(name, config, plugin);
+                    // Whatever the filters are, this is one that the platform never takes.
+                    if !self.are_named && !self.filters.platforms.is_empty() && self.filters.languages.is_empty() {
+                        self.selection.warnings.push(reason.clone());
+                    }
+                    nothing.push((platform.clone(), reason));
+                }
+                Ok(chosen) => {
+                    chosen_of_it += chosen.len();
+                    let jobs = possible.into_iter().filter(|job| chosen.contains(&job.target));
+                    self.selection.jobs.extend(jobs);
+                }
+                Err(left) => nothing.push((platform.clone(), explained(&left, std::slice::from_ref(plugin)))),
+            }
+            all_of_it.extend(targets);
+        }
+        match self.are_named {
+            true if chosen_of_it == 0 => {
+                let reasons: Vec<_> = nothing.into_iter().map(|(_, reason)| reason).collect();
+                return Err(match self.filters.choose(name, &all_of_it) {
+                    // One sentence for all of the platforms.
+                    Err(left) if self.platforms.len() > 1 => usage(anyhow!(explained(&left, &self.platforms))),
+                    _ => usage(anyhow!(reasons.join("; "))),
+                });
+            }
+            // What nobody named is no matter where it is not supported.
+            _ if self.filters.platforms.is_empty() => {}
+            true => self.selection.refused.extend(nothing.into_iter().map(|(platform, reason)| Refused {
+                benchmarks: vec![name.to_owned()],
+                platform: Some(platform),
+                reason,
+            })),
+            false => self.skipped.extend(
+                nothing.into_iter().map(|(platform, reason)| (name.to_owned(), platform, reason)),
+            ),
+        }
+        self.all.extend(all_of_it);
+        Ok(())
+    }
+
+    /// That a platform which was named takes none of the suite is not what was asked for.
+    fn end(mut self) -> Result<Selection> {
+        if self.selection.refused.is_empty()
+            && let Some(slip) = self.filters.unknown(self.all.iter())
+        {
+            return Err(usage(anyhow!(explained(&slip, &self.platforms))));
+        }
+        for plugin in &self.platforms {
+            let platform = &plugin.description().name;
+            let skipped: Vec<_> = self.skipped.iter().filter(|(_, of, _)| of == platform).collect();
+            let Some((_, _, reason)) = skipped.first() else { continue };
+            if self.selection.jobs.iter().all(|job| job.target.platform != *platform) {
+                let others = match skipped.len() - 1 {
+                    0 => String::new(),
+                    others => format!(" (and the like for {others} more benchmarks)"),
+                };
+                self.selection.refused.push(Refused {
+                    benchmarks: skipped.iter().map(|(benchmark, ..)| benchmark.clone()).collect(),
+                    platform: Some(platform.clone()),
+                    reason: format!("nothing can be built for {platform}: {reason}{others}"),
+                });
+            }
+        }
+        Ok(self.selection)
+    }
+}
+
+/// That a platform supports nothing of what a benchmark is written in, and what it does.
+fn unsupported(benchmark: &str, config: &BenchmarkConfig, plugin: &Plugin) -> String {
+    let written: Vec<&str> = config.languages.iter().map(|entry| entry.language.name()).collect();
+    let description = plugin.description();
+    let supported: BTreeSet<&str> =
+        description.supports.iter().map(|support| support.language.as_str()).collect();
+    format!(
+        "{benchmark} is written in {}, which {} does not run; it runs {}",
+        written.join(", "),
+        description.title,
+        supported.into_iter().collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// Why a filter leaves nothing. A deployment that a platform names and has for no runtime is one that it
+/// refuses; the notes of its limits say why.
+fn explained(left: &NothingLeft, platforms: &[Arc<Plugin>]) -> String {
+    let mut text = left.to_string();
+    let deployments = platforms.iter().flat_map(|plugin| &plugin.description().deployments);
+    let refused = deployments.filter(|deployment| {
+        left.dimension == "deployment"
+            && left.wanted.contains(&deployment.name)
+            && !left.known.contains(&deployment.name)
+    });
+    for limit in refused.flat_map(|deployment| &deployment.limits) {
+        text.push_str(&format!(" ({})", limit.note));
+    }
+    text
+}
+
 /// Everything that a benchmark and a platform both support.
-fn possible(
-    benchmark: &Benchmark,
-    config: &Arc<crate::suite::BenchmarkConfig>,
-    plugin: &Arc<crate::platform::Plugin>,
-) -> Vec<Job> {
+fn possible(benchmark: &Benchmark, config: &Arc<BenchmarkConfig>, plugin: &Arc<Plugin>) -> Vec<Job> {
     let mut jobs = Vec::new();
     for support in &plugin.description().supports {
         let offered = config.languages.iter().find(|entry| {

@@ -182,6 +182,11 @@ pub trait Language: Send + Sync {
     /// and is part of the action's key.
     fn host_tools(&self) -> &'static [HostTool];
 
+    /// Whether platforms bring wrappers of their services, `storage` and `nosql`, in this language.
+    fn has_modules(&self) -> bool {
+        true
+    }
+
     /// Whether installing takes all of these tools, and not the first that is there.
     fn takes_all_tools(&self) -> bool {
         false

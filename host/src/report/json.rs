@@ -79,11 +79,11 @@ impl JsonLine {
         Self { error: Some(error.to_owned()), ..Self::of(target, "failed", seconds) }
     }
 
-    /// For a benchmark that has no targets because it cannot be read.
-    pub fn unreadable(benchmark: &str, error: &str) -> Self {
+    /// For a benchmark that has no targets: it cannot be read, or the platform does not take it.
+    pub fn refused(benchmark: &str, platform: Option<&str>, error: &str) -> Self {
         Self {
             benchmark: benchmark.to_owned(),
-            platform: None,
+            platform: platform.map(str::to_owned),
             language: None,
             version: None,
             variant: None,

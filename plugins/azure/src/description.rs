@@ -57,12 +57,15 @@ pub fn describe() -> Description {
     Description {
         name: "azure".to_owned(),
         title: "Azure Functions".to_owned(),
-        deployments: vec![Deployment {
-            name: PACKAGE.to_owned(),
-            image: false,
-            symlinks: false,
-            limits: vec![limit()],
-        }],
+        deployments: vec![
+            Deployment {
+                name: PACKAGE.to_owned(),
+                image: false,
+                symlinks: false,
+                limits: vec![limit()],
+            },
+            no_containers(),
+        ],
         supports: ROWS.iter().map(support).collect(),
         settings: Vec::new(),
     }
@@ -82,6 +85,16 @@ fn limit() -> Limit {
         note: "Azure Functions takes no larger deployment package; leave out what the function does not need"
             .to_owned(),
     }
+}
+
+/// That no row has it makes it refused, for this reason:
+/// <https://learn.microsoft.com/azure/azure-functions/container-concepts>.
+fn no_containers() -> Deployment {
+    let note = "functions in the Consumption plans, which these are for, run from packages alone; containers of one's own \
+                want a Premium, Dedicated or Container Apps plan"
+        .to_owned();
+    let limit = Limit { subject: Subject::Image, kibibytes: 0, hard: true, note };
+    Deployment { name: "container".to_owned(), image: false, symlinks: false, limits: vec![limit] }
 }
 
 fn support(row: &Row) -> Support {

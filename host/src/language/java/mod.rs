@@ -30,6 +30,10 @@ impl Language for Java {
         "java"
     }
 
+    fn has_modules(&self) -> bool {
+        false
+    }
+
     fn host_tools(&self) -> &'static [HostTool] {
         &[HostTool {
             name: "mvn",
