@@ -191,6 +191,37 @@ class TestBuildImage:
             docker.docker("rmi", "--force", *docker.docker("images", "--quiet", "fnpack/functions").split(), check=False)
             self.forget(registry)
 
+    @pytest.mark.parametrize("registry", [True], ids=["login"], indirect=True)
+    def test_an_engine_gets_the_base_for_the_images_processor(self, fnpack, suite, registry, tmp_path):
+        """A name stands for images of both in the registry, and for one in the engine."""
+        bases = [registry.base("base", name, "oci", name, extra=os.urandom(1 << 12)) for name in ("amd64", "arm64")]
+        registry.index("base", "both", bases, "oci")
+        logins = tmp_path / "logins"
+        logins.mkdir()
+        token = base64.b64encode(f"me:{PASSWORD}".encode()).decode()
+        (logins / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": token}}}))
+        keys = ["python-3.11-x64", "python-3.11-arm64"]
+        settings = "[platform.aws.base-images]\n" + "".join(f'"{key}" = "{registry.host}/base:both"\n' for key in keys)
+        suite.settings(settings)
+        suite.benchmark()
+        flags = ("--deployment", "container", "--image-builder", "engine")
+        env = {"DOCKER_CONFIG": str(logins)}
+        try:
+            run = fnpack.python(suite, *flags, "--architecture", "x64,arm64", env=env)
+            again = fnpack.python(suite, *flags, "--force", env=env).status_is("built")
+            for line in [*run.lines, again.target]:
+                assert line["status"] == "built"
+                config = json.loads(docker.docker("image", "inspect", line["image"]["digest"]))[0]
+                wanted = {"x64": "amd64", "arm64": "arm64"}[line["architecture"]]
+                base = registry.config("base", wanted)["rootfs"]["diff_ids"]
+                assert config["Architecture"] == wanted and config["RootFS"]["Layers"][:1] == base
+            suite.settings(settings.replace("/base:both", "/base:arm64"))
+            failed = fnpack.python(suite, *flags, env=env, status=1)
+            failed.says(f"{registry.host}/base:arm64", "is not there for linux/amd64, but for arm64", "base-images")
+        finally:
+            docker.docker("rmi", "--force", *docker.docker("images", "--quiet", "fnpack/functions").split(), check=False)
+            self.forget(registry)
+
     def test_one_that_no_registry_has_is_not_recorded(self, fnpack, suite):
         suite.settings(docker.settings())
         suite.benchmark(files={"python/requirements.txt": "six==1.16.0\n"})

@@ -193,6 +193,10 @@ def test_tags_by_contents_never_meet(fnpack, images):
     second = build(fnpack, images, "--push").target["image"]
     assert first["name"] != second["name"]
     assert crane("digest", first["name"]) == first["digest"]
+    # Another base is another image.
+    images.settings(settings.replace("/base:1", "/base:amd64") + "[registry]\ncontent-tags = true\n")
+    third = build(fnpack, images, "--push").target["image"]
+    assert third["name"] not in (first["name"], second["name"]) and crane("digest", second["name"]) == second["digest"]
 
 
 def test_arm64_takes_the_base_for_it(fnpack, images):
@@ -274,8 +278,22 @@ class TestWrong:
 
     def test_a_name_is_none_of_a_tag(self, fnpack, images, registry, repository):
         (images.root / "010.hello").rename(images.root / ("010." + "x" * 130))
-        build(fnpack, images, "--push", status=1).says("tag", "128")
+        run = build(fnpack, images, "--push", status=1).says("tag", "128", "rename the benchmark's folder")
+        assert "install (" not in run.stderr, "it is told before anything is built"
+        (images.root / ("010." + "x" * 130)).rename(images.root / "010.with space")
+        build(fnpack, images, "--push", "--dry-run", status=1).says("010.with space", "` ` (character", "rename")
         assert "tags" not in registry.call("GET", f"/v2/{repository.split('/', 1)[1]}/tags/list")[1].decode()
+
+    @pytest.mark.parametrize("repository, words", [
+        ("registry.example", "registry.example/functions"), ("localhost", "localhost/functions"), ("127.0.0.1:1", "127.0.0.1:1/functions"),
+        ("https://registry.example/a", "leave out `https://`"), ("registry.example/Upper", "lower-case"),
+    ])
+    def test_a_repository_that_is_none_is_wrong_usage(self, repository, words, fnpack, images):
+        run = build(fnpack, images, "--push", "--registry", repository, status=2).says(repository, words)
+        assert "install (" not in run.stderr
+
+    def test_an_engine_writes_no_files(self, fnpack, images):
+        build(fnpack, images, "--image-builder", "engine", "--image-format", "oci", status=2).says("--image-format")
 
     def test_an_engine_is_asked_for_and_there_is_none(self, fnpack, images):
         build(fnpack, images, "--image-builder", "engine", status=1).says("Docker engine")

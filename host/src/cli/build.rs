@@ -9,12 +9,12 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, anyhow};
 
 use super::selection::{Refused, Selection, SelectionArguments};
-use super::session::Session;
+use super::session::{Session, usage};
 use super::signals::end_on_signals;
 use super::{FAILED, Format};
 use crate::executor::{Cancel, end_abandoned};
 use crate::pipeline::{
-    self, Context, Executors, ImageBuilder, ImageFormat, ImageOptions, Images, Job, Outcome, Step, StepState,
+    self, Context, Executors, Forced, ImageBuilder, ImageFormat, ImageOptions, Images, Job, Outcome, Step, StepState,
     size,
 };
 use crate::platform::Plugins;
@@ -87,14 +87,21 @@ struct CommonArguments {
 }
 
 impl BuildArguments {
-    fn images(&self) -> ImageOptions {
-        ImageOptions {
+    fn images(&self) -> Result<ImageOptions> {
+        if self.common.image_builder == Some(ImageBuilder::Engine)
+            && matches!(self.image_format, Some(ImageFormat::Oci | ImageFormat::DockerArchive))
+        {
+            return Err(usage(anyhow!(
+                "an engine writes no files: leave out --image-builder engine, or --image-format"
+            )));
+        }
+        Ok(ImageOptions {
             builder: self.common.image_builder,
             push: self.push,
             repository: self.common.registry.clone(),
             overwrite: self.common.overwrite,
             format: self.image_format,
-        }
+        })
     }
 }
 
@@ -144,7 +151,7 @@ fn run(
     let executors = Executors::new(choice, &session.store, &session.settings.docker, cancel.clone());
     let display = report::display(selection.jobs.len());
     let pins = session.pins(arguments.update_images)?;
-    let images = Images::new(arguments.images(), &session.settings);
+    let images = Images::new(arguments.images()?, &session.settings).map_err(usage)?;
     let context = Context {
         store: &session.store,
         settings: &session.settings,
@@ -154,6 +161,7 @@ fn run(
         cancel: cancel.clone(),
         out: std::path::absolute(&out).with_context(|| format!("--out {}", out.display()))?,
         force: arguments.force,
+        forced: Forced::default(),
         only_built,
         images: &images,
         threads: (jobs / at_once).max(1),

@@ -10,7 +10,7 @@ use super::selection::{Selection, SelectionArguments};
 use super::session::Session;
 use super::signals::end_on_signals;
 use crate::executor::Cancel;
-use crate::pipeline::{Context, Executors, ImageOptions, Images};
+use crate::pipeline::{Context, Executors, Forced, ImageOptions, Images};
 use crate::report::{self, Colour, coloured};
 use crate::suite::ExecutorChoice;
 
@@ -49,8 +49,9 @@ pub fn run(arguments: &BuildImagesArguments) -> Result<ExitCode> {
         cancel: cancel.clone(),
         out: std::path::PathBuf::new(),
         force: arguments.force,
+        forced: Forced::default(),
         only_built: false,
-        images: &Images::new(ImageOptions::default(), settings),
+        images: &Images::new(ImageOptions::default(), settings)?,
         threads: 1,
     };
     let processors = std::thread::available_parallelism().map_or(1, usize::from);

@@ -29,6 +29,8 @@ pub struct Engine {
 #[derive(Clone, Debug)]
 struct Known {
     digest: String,
+    /// In the engine's words: "amd64", "arm64".
+    architecture: Option<String>,
     /// Repositories that have it, each with the digest that it has there: `repository@digest`.
     in_repositories: Vec<String>,
 }
@@ -58,6 +60,11 @@ impl Engine {
         Ok(self.known(image)?.map(|known| known.digest))
     }
 
+    /// The processor that an image is for, in the engine's words; none where it does not say.
+    pub fn image_architecture(&self, image: &str) -> Result<Option<String>, ExecutionError> {
+        Ok(self.known(image)?.and_then(|known| known.architecture))
+    }
+
     /// What the engine said of an image, which is asked for once.
     fn known(&self, image: &str) -> Result<Option<Known>, ExecutionError> {
         let mut images = self.images.lock().expect("no panic while held");
@@ -65,9 +72,11 @@ impl Engine {
             return Ok(known.clone());
         }
         let found = self.talk(async |docker| match answer(docker.inspect_image(image)).await {
-            Ok(found) => Ok(found
-                .id
-                .map(|digest| Known { digest, in_repositories: found.repo_digests.unwrap_or_default() })),
+            Ok(found) => Ok(found.id.map(|digest| Known {
+                digest,
+                architecture: found.architecture.filter(|architecture| !architecture.is_empty()),
+                in_repositories: found.repo_digests.unwrap_or_default(),
+            })),
             Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
             Err(error) => Err(error),
         })?;

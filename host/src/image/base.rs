@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::manifest::{Found, Manifest, read};
 use super::{Descriptor, Family, ImageError, Progress, Reference, Registries, Sha256};
+use crate::language::Architecture;
 use crate::store::Store;
 use crate::tree::Digest;
 use crate::tree::{FileEntry, Node, RelPath, Tree};
@@ -28,6 +29,15 @@ impl Platform {
         match self {
             Self::Amd64 => "amd64",
             Self::Arm64 => "arm64",
+        }
+    }
+}
+
+impl From<Architecture> for Platform {
+    fn from(architecture: Architecture) -> Self {
+        match architecture {
+            Architecture::X64 => Self::Amd64,
+            Architecture::Arm64 => Self::Arm64,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use bollard::auth::DockerCredentials;
 
 use super::plan::Plan;
-use super::{Login, Reference};
+use super::{Login, Platform, Reference};
 use crate::archive::{ArchiveError, write_directory, write_tar};
 use crate::executor::{BuildError, Engine, ExecutionError, ImageBuild};
 use crate::language::Architecture;
@@ -54,7 +54,7 @@ pub fn build_in_engine(
     said: &mut dyn FnMut(&str),
 ) -> Result<String, EngineBuildError> {
     let context = context(store, plan)?;
-    let platform = platform(plan.architecture);
+    let platform = Platform::from(plan.architecture).to_string();
     let image = ImageBuild { tag: name, platform: Some(&platform), labels: HashMap::new(), network };
     let write =
         |mut writer: &mut dyn std::io::Write| write_tar(store, &context, &RelPath::root(), &mut writer);
@@ -96,7 +96,7 @@ pub fn pull_by_engine(
     login: Option<Login>,
     said: &mut dyn FnMut(&str),
 ) -> Result<String, ExecutionError> {
-    let platform = architecture.map(platform);
+    let platform = architecture.map(|architecture| Platform::from(architecture).to_string());
     let login = login.map(|login| credentials(name, login));
     engine.pull(&name.to_string(), platform.as_deref(), login, said)
 }
@@ -137,15 +137,6 @@ fn context(store: &Store, plan: &Plan) -> Result<Tree, EngineBuildError> {
 
 fn layer_folder(number: usize) -> String {
     format!("layer-{}", number + 1)
-}
-
-/// As Docker writes a processor.
-fn platform(architecture: Architecture) -> String {
-    let name = match architecture {
-        Architecture::X64 => "amd64",
-        Architecture::Arm64 => "arm64",
-    };
-    format!("linux/{name}")
 }
 
 /// Instructions of <https://docs.docker.com/reference/dockerfile/>; lists and texts in their JSON

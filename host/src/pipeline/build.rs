@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow, bail};
 use super::data::add_data;
 use super::deliver::{deliver_image, plan_delivery};
 use super::downloads::add_downloads;
-use super::image::plan_image;
+use super::image::{image_tag, plan_image};
 use super::install::install;
 use super::package::{arrange, package_code};
 use super::packages::add_packages;
@@ -215,6 +215,7 @@ impl<'a> Run<'a> {
     fn install_tree(&self, snapshot: &Snapshot) -> Result<Tree> {
         let sources = &self.question.sources;
         shrink::check(self)?;
+        image_tag(self)?;
         snapshot.keep(self.context.store, &snapshot.tree, &crate::tree::RelPath::root())?;
         let tree = prepare(self.context, self.job, self.language, sources)?;
         let tree = add_downloads(self, tree)?;
@@ -265,7 +266,11 @@ impl<'a> Run<'a> {
             }
         }
         let mut echo = Echo { run: self, line: Vec::new() };
-        let result = run_cached(self.context.store, executor, action, self.context.force, &mut echo)?;
+        let mut run = |anew| run_cached(self.context.store, executor, action, anew, &mut echo);
+        let result = match self.context.force {
+            true => self.context.forced.once(action.digest(), run)?,
+            false => run(false)?,
+        };
         Ok(result.outputs.into_iter().next().expect("the action has one output"))
     }
 }

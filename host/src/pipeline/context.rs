@@ -8,7 +8,7 @@ use crate::store::Store;
 use crate::suite::{Benchmark, BenchmarkConfig, Download, Pins, Settings};
 use crate::target::Target;
 
-use super::{Executors, Images};
+use super::{Executors, Forced, Images};
 
 /// What all builds of a command share.
 pub struct Context<'a> {
@@ -28,6 +28,8 @@ pub struct Context<'a> {
     pub out: PathBuf,
     /// Whether to do everything anew.
     pub force: bool,
+    /// What has been done anew.
+    pub forced: Forced,
     /// Whether what is not built is an error.
     pub only_built: bool,
     /// What becomes of function images.

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use super::direct::{assembled, push, write_layout, write_load_archive};
 use super::images::{ImageBuilder, ImagePlace};
 use super::limits;
-use super::pinned::{get_base, with_pinned_base};
+use super::engine_base::on_fitting_base;
+use super::pinned::with_pinned_base;
 use super::record::{ImageArtifact, ImageRecord};
 use super::{Context, Job};
 use crate::archive::directory_digest;
@@ -30,12 +31,10 @@ pub fn deliver_image(
     build: &Digest,
     image: &ImageRecord,
 ) -> Result<(ImageArtifact, bool)> {
-    let place = ImagePlace::of(context, job, build, image)?;
+    let (place, plan, key) = placed(context, job, build, image, true)?;
     let artifact =
         |digest: String| ImageArtifact { name: place.name().to_owned(), digest, place: place.to_string() };
-    let (plan, base) = with_pinned_base(context, job, &place, &image.plan, true)?;
     let image = &ImageRecord { plan, ..image.clone() };
-    let key = delivery_key(build, &place, &image.plan, base);
     if !context.force
         && let Some(digest) = there(context, job, &key, &place)?
     {
@@ -93,17 +92,28 @@ pub fn plan_delivery(
     build: &Digest,
     image: &ImageRecord,
 ) -> Result<(String, bool)> {
-    let place = ImagePlace::of(context, job, build, image)?;
-    let (plan, base) = with_pinned_base(context, job, &place, &image.plan, false)?;
-    let key = delivery_key(build, &place, &plan, base);
+    let (place, _, key) = placed(context, job, build, image, false)?;
     let is_there = !context.force && there(context, job, &key, &place)?.is_some();
     Ok((format!("image {} ({place})", place.name()), is_there))
 }
 
-/// What a delivery is remembered under.
-fn delivery_key(build: &Digest, place: &ImagePlace, plan: &Plan, base: Option<String>) -> Digest {
-    let key = format!("{build} {} {} {}", place.identity(), plan.base, base.unwrap_or_default());
-    Digest::of(key.as_bytes())
+/// Where an image belongs, its plan with what the base's name stands for, and what its delivery is
+/// remembered under. Unless it `may_get`, nothing is recorded, and no engine asked to get a base.
+fn placed(
+    context: &Context,
+    job: &Job,
+    build: &Digest,
+    image: &ImageRecord,
+    may_get: bool,
+) -> Result<(ImagePlace, Plan, Digest)> {
+    let mut place = ImagePlace::of(context, job, image)?;
+    let (plan, base) = with_pinned_base(context, job, &place, &image.plan, may_get)?;
+    let made_of = format!("{build} {} {} {:?}", plan.base, base.unwrap_or_default(), place.builder());
+    if context.settings.registry.content_tags {
+        place = place.with_tag_end(&Digest::of(made_of.as_bytes()).hex()[..12])?;
+    }
+    let key = Digest::of(format!("{made_of} {}", place.identity()).as_bytes());
+    Ok((place, plan, key))
 }
 
 /// The digest of an image that was delivered earlier and is still in its place.
@@ -134,13 +144,11 @@ fn there(context: &Context, job: &Job, key: &Digest, place: &ImagePlace) -> Resu
 
 fn in_engine(context: &Context, job: &Job, image: &ImageRecord, name: &str) -> Result<String> {
     let engine = context.executors.engine().map_err(|error| anyhow!("{error}"))?;
-    if engine.image_digest(&image.plan.base)?.is_none() {
-        get_base(context, job, engine, &image.plan)?;
-    }
+    let plan = on_fitting_base(context, job, engine, &image.plan)?;
     context.progress.step(&job.target, &format!("build image (engine, {name})"));
     let said = &mut |line: &str| context.progress.output(&job.target, line);
     let network = &context.settings.docker.network;
-    let digest = build_in_engine(context.store, engine, &image.plan, name, network, said)
+    let digest = build_in_engine(context.store, engine, &plan, name, network, said)
         .map_err(|error| anyhow!(error).context(format!("the image {name} cannot be built")))?;
     let refused = check_size(context, job, image, engine.image_size(&digest)?);
     if let Err(error) = refused {

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 
+use super::pinned::base_image;
 use super::record::ImageRecord;
 use super::{Context, Job, size};
 use crate::image::{
-    self, ConfigChanges, Event, Image, ImageError, Platform, Progress, PushOptions, Reference, assemble,
+    self, ConfigChanges, Event, Image, ImageError, Progress, PushOptions, Reference, assemble,
     write_layer,
 };
-use crate::language::Architecture;
 use crate::store::remove_stale_temporaries;
 
 /// Shows what happens to an image's blobs as the progress of its target.
@@ -47,17 +47,10 @@ pub fn assembled(context: &Context, job: &Job, image: &ImageRecord) -> Result<Im
     let plan = &image.plan;
     let shown = Shown { context, job };
     context.progress.step(&job.target, &format!("build image (direct, on {})", plan.base));
-    let platform = match plan.architecture {
-        Architecture::X64 => Platform::Amd64,
-        Architecture::Arm64 => Platform::Arm64,
-    };
     let name: Reference = plan.base.parse()?;
-    let base = context.images.registries().resolve_base(&name, platform, context.store, &shown);
+    let base = context.images.registries().resolve_base(&name, plan.architecture.into(), context.store, &shown);
     let base = base.map_err(|error| {
-        anyhow!(error).context(format!(
-            "the base image {} (another can be named in [platform.{}.base-images] of fnpack.toml)",
-            plan.base, job.target.platform
-        ))
+        anyhow!(error).context(base_image(job, &plan.base, "cannot be used"))
     })?;
     let mut layers = Vec::new();
     for layer in &plan.layers {

@@ -2,22 +2,37 @@ use anyhow::{Context as _, Result};
 
 use super::build::Run;
 use super::record::ImageRecord;
-use crate::image::{Plan, PlannedLayer};
+use crate::image::{Plan, PlannedLayer, check_tag};
 use crate::platform::{Layer, LayerPath};
 use crate::tree::{RelPath, Tree};
+
+/// The tag of a target's function image; none for a deployment without an image. It is looked at before
+/// anything is built.
+pub fn image_tag(run: &Run) -> Result<Option<String>> {
+    let job = run.job;
+    if !job.plugin.description().deployment(&job.target.deployment).image {
+        return Ok(None);
+    }
+    let tag = job.plugin.name_image(&run.plugin_target)?;
+    check_tag(&tag).with_context(|| {
+        format!(
+            "an image of {} cannot have the name that {} gives it; rename the benchmark's folder",
+            job.target.benchmark,
+            job.plugin.description().title
+        )
+    })?;
+    Ok(Some(tag))
+}
 
 /// Asks the plugin how the function image is made of the arranged tree, and keeps what goes into
 /// it; none for a deployment without an image. Dependencies are in it as they were installed: no
 /// image build installs anything again.
 pub fn plan_image(run: &Run, arranged: &Tree) -> Result<Option<ImageRecord>> {
     let (context, job) = (run.context, run.job);
-    if !job.plugin.description().deployment(&job.target.deployment).image {
-        return Ok(None);
-    }
+    let Some(tag) = image_tag(run)? else { return Ok(None) };
     run.step("plan image");
     arranged.check_links().context("in the image")?;
     let answer = job.plugin.plan_image(context.store, &run.plugin_target, arranged)?;
-    let tag = job.plugin.name_image(&run.plugin_target)?;
     let mut layers = Vec::new();
     for layer in answer.layers {
         let tree = contents(arranged, &layer)

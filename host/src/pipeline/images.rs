@@ -2,16 +2,16 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
+use super::engine_base::Bases;
 use super::record::ImageRecord;
 use super::{Context, Job};
 use crate::image::{
-    self, CloudLogins, DockerLogins, Login, Logins, NoLogins, Reference, Registries, Repository, check_tag,
+    self, CloudLogins, DockerLogins, Login, Logins, NoLogins, Reference, Registries, Repository,
 };
 use crate::suite::Settings;
-use crate::tree::Digest;
 
 /// Who makes function images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -57,12 +57,18 @@ pub struct Images {
     settings: image::RegistrySettings,
     logins: Arc<CloudLogins>,
     registries: OnceLock<Registries>,
+    /// Of the engine's builds.
+    pub bases: Bases,
 }
 
 impl Images {
-    /// With a suite's settings.
-    pub fn new(options: ImageOptions, settings: &Settings) -> Self {
+    /// With a suite's settings. A repository that is none is an error now, before anything is built.
+    pub fn new(options: ImageOptions, settings: &Settings) -> Result<Self> {
         let registry = &settings.registry;
+        let set = settings.platform.values().filter_map(|set| set.repository.as_ref());
+        for repository in options.repository.iter().chain(&registry.repository).chain(set) {
+            check_repository(repository)?;
+        }
         let settings = image::RegistrySettings {
             insecure: registry.insecure.clone(),
             addresses: registry.addresses.clone(),
@@ -70,7 +76,7 @@ impl Images {
             ..Default::default()
         };
         let logins = Arc::new(CloudLogins::before(docker_logins(), settings.ca_bundle.clone()));
-        Self { options, settings, logins, registries: OnceLock::new() }
+        Ok(Self { options, settings, logins, registries: OnceLock::new(), bases: Bases::default() })
     }
 
     /// Speaks with registries.
@@ -87,6 +93,16 @@ impl Images {
     pub fn prepare_repository(&self, repository: &Repository) -> Result<()> {
         Ok(self.logins.prepare(repository)?)
     }
+}
+
+/// A host alone would be taken for a repository of Docker Hub.
+fn check_repository(text: &str) -> Result<()> {
+    let text = text.trim_end_matches('/');
+    if !text.contains('/') && (text.contains(['.', ':']) || text == "localhost") {
+        bail!("`{text}` is no repository: it is a registry without a path; write {text}/NAME, such as {text}/functions");
+    }
+    text.parse::<Repository>()?;
+    Ok(())
 }
 
 /// The user's logins, as `docker login` left them.
@@ -160,7 +176,7 @@ const LOCAL_REPOSITORY: &str = "fnpack/functions";
 impl ImagePlace {
     /// Where a target's image belongs. An engine takes what is not pushed, where one answers; what
     /// is pushed needs none.
-    pub fn of(context: &Context, job: &Job, build: &Digest, image: &ImageRecord) -> Result<Self> {
+    pub fn of(context: &Context, job: &Job, image: &ImageRecord) -> Result<Self> {
         let options = &context.images.options;
         let set = context.settings.platform.get(&job.target.platform);
         let repository = options
@@ -168,13 +184,7 @@ impl ImagePlace {
             .as_ref()
             .or_else(|| set.and_then(|set| set.repository.as_ref()))
             .or(context.settings.registry.repository.as_ref());
-        let tag = match context.settings.registry.content_tags {
-            // What the build is made of, so that each has a tag of its own.
-            true => format!("{}-{}", image.tag, &build.hex()[..12]),
-            false => image.tag.clone(),
-        };
-        check_tag(&tag).map_err(|error| anyhow!("{}: {error}", job.target))?;
-        let name = |repository: &str| format!("{}:{tag}", repository.trim_end_matches('/'));
+        let name = |repository: &str| format!("{}:{}", repository.trim_end_matches('/'), image.tag);
         let needs_engine = !image.plan.run.is_empty();
         let is_written = options.format.is_some_and(|format| format != ImageFormat::Dockerfile);
         if needs_engine && (options.builder == Some(ImageBuilder::Direct) || is_written) {
@@ -201,14 +211,15 @@ impl ImagePlace {
             return Ok(Self::Registry { name: name(repository), builder });
         }
         let name = name(repository.map_or(LOCAL_REPOSITORY, String::as_str));
-        let engine = context.executors.engine();
-        let format = match (options.format, options.builder, &engine) {
-            (Some(format), ..) => format,
-            (None, Some(ImageBuilder::Direct), _) => ImageFormat::Oci,
-            (None, Some(ImageBuilder::Engine), Err(error)) => bail!("{error}"),
-            (None, None, Err(error)) if needs_engine => bail!("{error}"),
-            (None, None, Err(_)) => ImageFormat::Oci,
-            (None, _, Ok(_)) => return Ok(Self::Engine { name }),
+        // An engine is asked only where it matters whether there is one.
+        let format = match (options.format, options.builder) {
+            (Some(format), _) => format,
+            (None, Some(ImageBuilder::Direct)) => ImageFormat::Oci,
+            (None, wanted) => match context.executors.engine() {
+                Ok(_) => return Ok(Self::Engine { name }),
+                Err(error) if needs_engine || wanted.is_some() => bail!("{error}"),
+                Err(_) => ImageFormat::Oci,
+            },
         };
         let stem = match job.target.deployment.as_str() {
             "container" => String::new(),
@@ -220,6 +231,19 @@ impl ImagePlace {
             ImageFormat::DockerArchive => Self::LoadArchive { name, path: path("image.tar") },
             ImageFormat::Dockerfile => Self::Context { name, path: path("context") },
         })
+    }
+
+    /// The same place, where the image's tag ends with what it is made of.
+    pub fn with_tag_end(mut self, end: &str) -> Result<Self> {
+        match &mut self {
+            Self::Engine { name }
+            | Self::Registry { name, .. }
+            | Self::Layout { name, .. }
+            | Self::LoadArchive { name, .. }
+            | Self::Context { name, .. } => *name = format!("{name}-{end}"),
+        }
+        self.name().parse::<Reference>()?;
+        Ok(self)
     }
 
     /// What images in this place are asked for by.

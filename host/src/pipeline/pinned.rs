@@ -1,5 +1,7 @@
 //! Images that are named by a tag, as what they stood for when the suite first used them.
 
+use std::sync::PoisonError;
+
 use anyhow::{Result, anyhow};
 
 use super::direct::Shown;
@@ -64,10 +66,12 @@ pub fn with_pinned_base(
 fn base_of_engine(context: &Context, job: &Job, plan: &Plan, may_get: bool) -> Result<Option<String>> {
     let engine = context.executors.engine().map_err(|error| anyhow!("{error}"))?;
     let base = &plan.base;
-    let mut there = engine.image_digest(base)?;
     if !may_get {
-        return Ok(there);
+        return Ok(engine.image_digest(base)?);
     }
+    let turn = context.images.bases.turn(base);
+    let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut there = engine.image_digest(base)?;
     if there.is_none() || is_to_update(context, base) {
         there = Some(get_base(context, job, engine, plan)?);
     }
@@ -85,13 +89,19 @@ pub fn get_base(context: &Context, job: &Job, engine: &Engine, plan: &Plan) -> R
     let pulled = pull_by_engine(engine, &name, Some(plan.architecture), login, said);
     // By the name as the user gave it, which is not the whole one.
     engine.forget(base);
-    pulled.map_err(|error| {
-        anyhow!(
-            "the base image {base} cannot be pulled: {error} (another can be named in \
-             [platform.{}.base-images] of fnpack.toml)",
-            job.target.platform
-        )
-    })
+    pulled.map_err(|error| anyhow!(error).context(base_image(job, base, "cannot be pulled")))
+}
+
+/// What cannot be done with a base, and what to do about it.
+pub fn base_image(job: &Job, base: &str, problem: &str) -> String {
+    let gone = match base.contains('@') {
+        true => "; if fnpack.lock names it and it is gone, --update-images takes what its name stands for now",
+        false => "",
+    };
+    format!(
+        "the base image {base} {problem} (another can be named in [platform.{}.base-images] of fnpack.toml{gone})",
+        job.target.platform
+    )
 }
 
 fn record(context: &Context, job: &Job, image: &str, digest: &str) {

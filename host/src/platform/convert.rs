@@ -243,6 +243,11 @@ pub fn reference(what: &str, answer: String) -> Result<String, Wrong> {
     identifier(what, answer, 512, b"./_-:@")
 }
 
+/// The tag of an image, which is made of the benchmark's name: whether it is one, the user is to hear.
+pub fn image_name(answer: String) -> Result<String, Wrong> {
+    line("the image's name", answer)
+}
+
 /// A failure: its message, and its hint.
 pub fn failure(answer: shared::Failure) -> (String, Option<String>) {
     let message = match shown(&answer.message) {

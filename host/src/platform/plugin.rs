@@ -227,7 +227,7 @@ impl Plugin {
         let function = |guest: &Guest, call: &mut wasmtime::Store<State>| {
             guest.call_name_image(call, &target, env!("CARGO_PKG_VERSION"))
         };
-        self.call("name-image", None, function, |name| convert::reference("the image's name", name))
+        self.call("name-image", None, function, convert::image_name)
     }
 
     fn call<A, B>(

@@ -155,16 +155,21 @@ impl<'r> Installer<'r> {
 /// What is printed of a package in the tree that has to be compiled.
 pub const NOT_PURE: &str = "not pure Python";
 
-/// The newest platform that uv knows by name whose packages run on the runtime.
+/// The releases of glibc that packages are made for; those of a newer one are chosen as for the newest of
+/// these, so that platforms whose systems differ little share what is installed.
+const GLIBC_LEVELS: [u32; 4] = [17, 28, 34, 39];
+
+fn glibc_level(minor: u32) -> u32 {
+    GLIBC_LEVELS.into_iter().rfind(|level| *level <= minor).unwrap_or(minor)
+}
+
+/// The platform, by the name that uv has for it.
 fn uv_platform(runtime: &Runtime) -> String {
     let machine = runtime.architecture.machine();
     match runtime.libc {
         Libc::Musl { .. } => format!("{machine}-unknown-linux-musl"),
-        Libc::Glibc { minor, .. } => {
-            let mut known = std::iter::once(17).chain(std::iter::once(28)).chain(31..=40);
-            let fits = known.rfind(|known| *known <= minor).unwrap_or(17);
-            format!("{machine}-manylinux_2_{fits}")
-        }
+        // It knows none that is older.
+        Libc::Glibc { minor, .. } => format!("{machine}-manylinux_2_{}", glibc_level(minor).max(GLIBC_LEVELS[0])),
     }
 }
 
@@ -178,7 +183,7 @@ fn pip_platforms(runtime: &Runtime) -> Vec<String> {
         }
         Libc::Glibc { minor, .. } => {
             let mut tags = Vec::new();
-            for minor in (5..=minor).rev() {
+            for minor in (5..=glibc_level(minor)).rev() {
                 tags.push(format!("manylinux_2_{minor}_{machine}"));
                 let old = match minor {
                     17 => "manylinux2014",
@@ -220,8 +225,11 @@ mod tests {
     fn old_c_libraries_get_the_packages_that_they_can_load() {
         let old = Runtime { libc: "glibc-2.26".parse().unwrap(), ..runtime("3.11", Architecture::Arm64) };
         assert_eq!(uv_platform(&old), "aarch64-manylinux_2_17");
-        assert_eq!(pip_platforms(&old)[0], "manylinux_2_26_aarch64");
+        assert_eq!(pip_platforms(&old)[0], "manylinux_2_17_aarch64");
         assert_eq!(pip_platforms(&old).last().unwrap(), "linux_aarch64");
+        let newer = |libc: &str| uv_platform(&Runtime { libc: libc.parse().unwrap(), ..old.clone() });
+        assert_eq!(newer("glibc-2.36"), "aarch64-manylinux_2_34");
+        assert_eq!(newer("glibc-2.36"), newer("glibc-2.34"), "what is installed for one serves the other");
         let small = Runtime { libc: "musl-1.2".parse().unwrap(), ..old };
         assert_eq!(pip_platforms(&small)[0], "musllinux_1_2_aarch64");
     }
