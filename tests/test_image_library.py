@@ -432,6 +432,19 @@ def test_a_tag_of_another_image_is_taken_only_when_asked(registry, image, code, 
     assert image({"digest": {"name": to}})["digest"] == done["digest"] != first["digest"]
 
 
+def test_a_blob_that_a_registry_lost_is_sent_again_though_its_tag_is_there(registry, image, crane, code, name):
+    to = f"{registry.host}/{name}:1"
+    wish = build(f"{registry.host}/base:1", (code, "/var/task"), push=to)
+    first = image(wish)
+    assert not first["pushed"]["was_there"]
+    whole = image(wish)["pushed"]
+    assert whole["was_there"] and (whole["uploaded"], whole["there"]) == (0, 3)
+    assert registry.call("DELETE", f"/v2/{name}/blobs/{first['layers'][-1]}")[0].status == 202
+    again = image(wish)["pushed"]
+    assert not again["was_there"] and (again["uploaded"], again["there"]) == (1, 2)
+    crane("validate", "--remote", to)
+
+
 def test_one_request_says_whether_an_image_is_there(registry, between, image, code, name):
     proxy = between()
     to = f"{proxy.host}/{name}:1"

@@ -231,6 +231,15 @@ class TestPush:
         assert crane("digest", run.target["image"]["name"]) == built["digest"]
         self.push(fnpack, images).status_is("cached")
 
+    def test_a_layer_that_the_registry_lost_is_pushed_again(self, fnpack, images, registry, repository):
+        name = build(fnpack, images, "--push").target["image"]["name"]
+        path = repository.split("/", 1)[1]
+        layer = json.loads(crane("manifest", name))["layers"][-1]["digest"]
+        assert registry.call("DELETE", f"/v2/{path}/blobs/{layer}")[0].status == 202
+        self.push(fnpack, images).status_is("built").says("push image")
+        crane("validate", "--remote", name)
+        self.push(fnpack, images).status_is("cached")
+
     def test_what_was_not_built_is_not_pushed(self, fnpack, images, registry, repository):
         self.push(fnpack, images, status=1).status_is("failed").says("not built", "fnpack build")
         build(fnpack, images, "--image-format", "oci")

@@ -36,18 +36,20 @@ pub fn deliver_image(
     let (plan, base) = with_pinned_base(context, job, &place, &image.plan, true)?;
     let image = &ImageRecord { plan, ..image.clone() };
     let key = delivery_key(build, &place, &image.plan, base);
-    if !context.force
-        && let Some(digest) = there(context, job, &key, &place)?
-    {
+    // One question tells that a build need do nothing; a command that is there to push looks for
+    // every blob, as the push itself does.
+    let is_looked_through =
+        context.only_built && matches!(place, ImagePlace::Registry { builder: ImageBuilder::Direct, .. });
+    let is_asked = !context.force && !is_looked_through;
+    if is_asked && let Some(digest) = there(context, job, &key, &place)? {
         return Ok((artifact(digest), false));
     }
     let waiting = || context.progress.step(&job.target, "waiting for another build of the same image");
     let _lock = context.store.lock_work(&key.hex(), waiting)?;
-    if !context.force
-        && let Some(digest) = there(context, job, &key, &place)?
-    {
+    if is_asked && let Some(digest) = there(context, job, &key, &place)? {
         return Ok((artifact(digest), false));
     }
+    let mut is_new = true;
     let digest = match &place {
         ImagePlace::Engine { name } => in_engine(context, job, image, name)?,
         ImagePlace::Registry { name, builder: ImageBuilder::Engine } => {
@@ -57,7 +59,9 @@ pub fn deliver_image(
         ImagePlace::Registry { name, builder: ImageBuilder::Direct } => {
             let whole = assembled(context, job, image)?;
             check_own_size(context, job, image, &whole)?;
-            push(context, job, &whole, name)?
+            let (digest, sent) = push(context, job, &whole, name)?;
+            is_new = sent;
+            digest
         }
         ImagePlace::Layout { name, path } => {
             let whole = assembled(context, job, image)?;
@@ -82,7 +86,7 @@ pub fn deliver_image(
     };
     let delivered = Delivered { digest: digest.clone(), fingerprint };
     context.store.put_record(RecordKind::Image, &key, &delivered)?;
-    Ok((artifact(digest), true))
+    Ok((artifact(digest), is_new))
 }
 
 /// What bringing a build's image to its place would be called, and whether it is there. Nothing is
