@@ -6,6 +6,8 @@ Bases are small images put into the registry by hand; `crane` judges what was pu
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import tarfile
 import zipfile
@@ -251,6 +253,22 @@ class TestPush:
 
     def test_a_platform_without_images_is_wrong_usage(self, fnpack, images):
         fnpack.run("push", "--suite", images.root, "--platform", "azure", env=NO_ENGINE, status=2).says("no function images", "azure")
+
+
+@pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])
+def test_a_registry_that_is_silent_is_not_waited_for_after_a_signal(fnpack, images, interrupt):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        to = f"127.0.0.1:{silent.getsockname()[1]}/functions"
+        process = fnpack.start(*fnpack.build_args(images, "--language", "python", "--language-version", "3.11",
+                                                  "--deployment", "container", "--push", "--registry", to), env=NO_ENGINE)
+        client, _ = silent.accept()
+        assert client.recv(4096).startswith(b"HEAD ")
+        process.send_signal(interrupt)
+        # It waits two minutes for a registry.
+        process.communicate(timeout=20)
+        assert process.returncode == 128 + interrupt
+        client.close()
 
 
 class TestWrong:

@@ -1,13 +1,15 @@
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde::Deserialize;
 
+use super::helper::{PATIENCE, Said, Silence, ask};
 use super::{ImageError, Login, Logins, Secret};
+use crate::executor::Cancel;
 
 /// What a helper says when it knows no login; its other failures are told.
 const NOT_FOUND: &str = "credentials not found";
@@ -20,6 +22,8 @@ pub struct DockerLogins {
     file: PathBuf,
     /// Where helpers are looked for instead of `PATH`.
     path: Option<String>,
+    patience: Duration,
+    cancel: Cancel,
 }
 
 #[derive(Default, Deserialize)]
@@ -59,7 +63,12 @@ impl DockerLogins {
 
     /// Those of one file, which need not be there.
     pub fn in_file(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), path: None }
+        Self { file: file.into(), path: None, patience: PATIENCE, cancel: Cancel::default() }
+    }
+
+    /// Helpers are not waited for once this is cancelled.
+    pub fn until(self, cancel: Cancel) -> Self {
+        Self { cancel, ..self }
     }
 
     fn config(&self) -> Result<DockerConfig, ImageError> {
@@ -82,27 +91,25 @@ impl DockerLogins {
         if let Some(path) = &self.path {
             command.env("PATH", path);
         }
-        command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => failed(format!(
+        let asked = ask(command.arg("get"), server.as_bytes(), self.patience, &self.cancel);
+        let Said { status, output, complaint } = asked.map_err(|silence| match silence {
+            Silence::NotInstalled => failed(format!(
                 "it is not on the PATH; install it, or take it out of {}",
                 self.file.display()
             )),
-            _ => failed(error.to_string()),
+            Silence::Failed(reason) => failed(reason),
+            Silence::Cancelled => ImageError::Cancelled,
         })?;
-        // A helper that does not read its input says why on its output.
-        let _ = child.stdin.take().expect("it was piped").write_all(server.as_bytes());
-        let output = child.wait_with_output().map_err(|error| failed(error.to_string()))?;
-        if !output.status.success() {
+        if !status.success() {
             // Standard output of a failure is the reason, by the helpers' protocol.
-            let said = [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).join(" ");
+            let said = format!("{} {complaint}", String::from_utf8_lossy(&output));
             if said.contains(NOT_FOUND) {
                 return Ok(None);
             }
-            return Err(failed(format!("{}: {}", output.status, said.trim())));
+            return Err(failed(format!("{status}: {}", said.trim())));
         }
-        let answer: HelperAnswer = serde_json::from_slice(&output.stdout)
-            .map_err(|_| failed("its answer is not understood".to_owned()))?;
+        let answer: HelperAnswer =
+            serde_json::from_slice(&output).map_err(|_| failed("its answer is not understood".to_owned()))?;
         let secret = Secret::new(answer.secret);
         Ok(Some(match answer.username.as_str() {
             "<token>" => Login::IdentityToken(secret),
@@ -179,7 +186,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("config.json"), config).unwrap();
         let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
-        let logins = DockerLogins { file: folder.path().join("config.json"), path: Some(path) };
+        let file = DockerLogins::in_file(folder.path().join("config.json"));
+        let logins = DockerLogins { path: Some(path), ..file };
         (folder, logins)
     }
 
@@ -232,6 +240,19 @@ mod tests {
         let (_folder, logins) = logins(r#"{"credsStore": "absent-here"}"#);
         let error = logins.login("registry.example").unwrap_err().to_string();
         assert!(error.contains("docker-credential-absent-here") && error.contains("PATH"), "{error}");
+    }
+
+    #[test]
+    fn a_helper_that_hangs_is_not_waited_for() {
+        let (folder, logins) = logins(r#"{"credsStore": "slow"}"#);
+        helper(&folder, "slow", "sleep 5; true");
+        let hurried = DockerLogins { patience: Duration::from_millis(100), ..logins.clone() };
+        let error = hurried.login("registry.example").unwrap_err().to_string();
+        assert!(error.contains("docker-credential-slow") && error.contains("within 0.1 s"), "{error}");
+        let cancel = Cancel::default();
+        cancel.flag().store(true, std::sync::atomic::Ordering::Relaxed);
+        let error = logins.until(cancel).login("registry.example").unwrap_err();
+        assert!(matches!(error, ImageError::Cancelled), "{error}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ureq::config::RedirectAuthHeaders;
 use ureq::http::{Request, Response};
@@ -33,12 +34,13 @@ pub struct Http {
     /// certificates takes some milliseconds.
     secure: OnceLock<(Agent, Agent)>,
     plain: Agent,
+    stopped: AtomicBool,
 }
 
 impl Http {
     pub fn new(settings: RegistrySettings) -> Self {
         let plain = builder(&settings).proxy(None).build().new_agent();
-        Self { settings, secure: OnceLock::new(), plain }
+        Self { settings, secure: OnceLock::new(), plain, stopped: AtomicBool::new(false) }
     }
 
     /// Sends a request; any status is an answer.
@@ -47,6 +49,10 @@ impl Http {
             "https" => self.secure(is_loopback(outgoing.url))?,
             _ => self.plain.clone(),
         };
+        // One that was just made may be unknown to who stops.
+        if self.stopped.load(Ordering::Acquire) {
+            return Err(ImageError::Cancelled);
+        }
         let mut request = Request::builder().method(outgoing.method).uri(outgoing.url.as_str());
         for (name, value) in outgoing.headers {
             request = request.header(*name, value);
@@ -76,6 +82,7 @@ impl Http {
 
     /// Ends what is under way on other threads; nothing can be sent afterwards.
     pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
         self.plain.clone().shutdown();
         if let Some((proxied, direct)) = self.secure.get() {
             proxied.clone().shutdown();
@@ -102,6 +109,9 @@ impl Http {
     }
 
     fn explain(&self, what: &str, error: ureq::Error) -> ImageError {
+        if self.stopped.load(Ordering::Acquire) {
+            return ImageError::Cancelled;
+        }
         let what = what.to_owned();
         let seconds = |wait: std::time::Duration| wait.as_secs_f32();
         let text = match error {

@@ -22,6 +22,7 @@ mod error;
 mod file;
 mod google;
 mod gzip;
+mod helper;
 mod http;
 mod layer;
 mod layout;

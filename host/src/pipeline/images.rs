@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::record::ImageRecord;
 use super::{Context, Job};
+use crate::executor::Cancel;
 use crate::image::{
     self, CloudLogins, DockerLogins, Login, Logins, NoLogins, Reference, Registries, Repository, check_tag,
 };
@@ -60,8 +61,8 @@ pub struct Images {
 }
 
 impl Images {
-    /// With a suite's settings.
-    pub fn new(options: ImageOptions, settings: &Settings) -> Self {
+    /// With a suite's settings. Who is asked for a login is not waited for once it is cancelled.
+    pub fn new(options: ImageOptions, settings: &Settings, cancel: Cancel) -> Self {
         let registry = &settings.registry;
         let settings = image::RegistrySettings {
             insecure: registry.insecure.clone(),
@@ -69,13 +70,19 @@ impl Images {
             ca_bundle: settings.docker.ca_bundle.clone(),
             ..Default::default()
         };
-        let logins = Arc::new(CloudLogins::before(docker_logins(), settings.ca_bundle.clone()));
+        let rest = docker_logins(&cancel);
+        let logins = Arc::new(CloudLogins::before(rest, settings.ca_bundle.clone(), cancel));
         Self { options, settings, logins, registries: OnceLock::new() }
     }
 
     /// Speaks with registries.
     pub fn registries(&self) -> &Registries {
         self.registries.get_or_init(|| Registries::new(self.settings.clone(), self.logins.clone()))
+    }
+
+    /// Ends what registries are asked, and all that they would be asked from now on.
+    pub fn stop(&self) {
+        self.registries().stop();
     }
 
     /// The login for the registry of an image.
@@ -90,9 +97,9 @@ impl Images {
 }
 
 /// The user's logins, as `docker login` left them.
-fn docker_logins() -> Box<dyn Logins> {
+fn docker_logins(cancel: &Cancel) -> Box<dyn Logins> {
     match DockerLogins::of_user() {
-        Some(logins) => Box::new(logins),
+        Some(logins) => Box::new(logins.until(cancel.clone())),
         None => Box::new(NoLogins),
     }
 }
