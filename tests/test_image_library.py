@@ -946,6 +946,27 @@ def test_a_blob_that_is_refused_leaves_no_tag(between, registry, image, code, na
     assert proxy.count("PUT", "manifests") == 0 and not registry.has_tag(name, "1")
 
 
+@pytest.mark.parametrize("status, code", [(416, "RANGE_INVALID"), (400, "BLOB_UPLOAD_INVALID"), (404, "BLOB_UPLOAD_UNKNOWN"),
+                                          (400, "DIGEST_INVALID")])
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_an_upload_of_which_the_registry_lost_count_is_begun_again(between, image, crane, tmp_path, name, method, status, code):
+    proxy = between(Rule(method, "uploads", says(status, errors(code, "where were we")), times=2))
+    to = f"{proxy.host}/{name}:1"
+    done = image(build(f"{proxy.host}/base:1", (noise(tmp_path / "large", 2), "/a"), push=to))
+    assert "pushed" in done, done
+    assert all("Content-Range" not in headers for verb, _, headers in proxy.seen if verb == "PATCH")
+    crane("validate", "--remote", to)
+
+
+@pytest.mark.parametrize("status", [400, 403, 405])
+def test_a_registry_that_knows_no_head_gets_a_first_push(between, registry, image, crane, code, name, status):
+    """What it says of it is no reason, unless it says the same when it is asked for the whole."""
+    proxy = between(Rule("HEAD", "manifests", says(status), times=99), Rule("HEAD", "blobs", says(405), times=99))
+    to = f"{proxy.host}/{name}:1"
+    assert "pushed" in image(build(f"{proxy.host}/base:1", (code, "/a"), push=to))
+    crane("validate", "--remote", to)
+
+
 def test_a_blob_that_is_gone_before_the_manifest_comes_is_sent_again(between, registry, image, crane, code, name):
     def loses_a_layer(handler: Handler):
         layer = json.loads(handler.rfile.read(handler.length()))["layers"][-1]["digest"]
