@@ -617,12 +617,36 @@ def test_a_layout_is_sound_and_replaced_whole(registry, image, crane, code, name
     assert crane("digest", to) == digests[1]
 
 
+def test_a_layout_takes_over_the_blobs_that_it_has(between, registry, image, code, tmp_path):
+    proxy = between()
+    layer = registry.manifest("base", "1")["layers"][0]["digest"]
+    layout = tmp_path / "out/layout"
+    blob = layout / "blobs/sha256" / layer[7:]
+
+    def write_edited(text: str, **more):
+        (code / "handler.py").write_text(text)
+        image(build(f"{proxy.host}/base:1", (code, "/a"), layout=str(layout)), **more)
+        assert sha256(blob.read_bytes()) == layer
+        return proxy.count("GET", layer)
+
+    assert write_edited("one") == 1
+    assert write_edited("two") == 1
+    # Nor where nothing is known of it but what is in it.
+    assert write_edited("three", cache=None) == 1
+    data = blob.read_bytes()
+    blob.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert write_edited("four") == 2
+
+
 def test_a_layout_replaces_nothing_else(registry, image, code, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/file").touch()
     error = image(build(f"{registry.host}/base:1", (code, "/a"), layout=str(tmp_path / "mine")))["error"]
     assert "mine" in error and "something else is there" in error
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["file"]
+    (tmp_path / "blobs/mine/sha256").mkdir(parents=True)
+    error = image(build(f"{registry.host}/base:1", (code, "/a"), layout=str(tmp_path / "blobs")))["error"]
+    assert "something else is there" in error
 
 
 def test_an_archive_for_docker_load_is_sound(registry, image, crane, code, name, tmp_path):
@@ -638,6 +662,29 @@ def test_an_archive_for_docker_load_is_sound(registry, image, crane, code, name,
     first = archive.read_bytes()
     image(wish, cache=None)
     assert archive.read_bytes() == first
+
+
+def test_an_archive_takes_over_the_bases_layers_that_it_has(between, registry, image, crane, code, tmp_path):
+    proxy = between()
+    layer = registry.manifest("base", "1")["layers"][0]["digest"]
+    archive = tmp_path / "image.tar"
+
+    def write_edited(text: str):
+        (code / "handler.py").write_text(text)
+        image(build(f"{proxy.host}/base:1", (code, "/a"), archive=str(archive), push="function.example/a:1"))
+        crane("validate", "--tarball", archive)
+        return proxy.count("GET", layer)
+
+    assert write_edited("one") == 1
+    assert write_edited("two") == 1
+    with tarfile.open(archive) as tar:
+        at = tar.getmember(layer[7:] + ".tar.gz").offset_data
+    with open(archive, "r+b") as file:
+        file.seek(at)
+        file.write(b"damaged")
+    assert write_edited("three") == 2
+    archive.write_bytes(b"no archive")
+    assert write_edited("four") == 3
 
 
 # Logins

@@ -176,6 +176,34 @@ def test_a_layout_that_lost_a_layer_is_written_again(fnpack, images):
     build(fnpack, images, "--image-format", "oci").status_is("cached")
 
 
+def flip_a_byte(layout):
+    largest = max((layout / "blobs/sha256").iterdir(), key=lambda path: path.stat().st_size)
+    data = largest.read_bytes()
+    largest.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def rename_the_image(layout):
+    index = json.loads((layout / "index.json").read_text())
+    index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"] = "other"
+    (layout / "index.json").write_text(json.dumps(index))
+
+
+def lose(*names):
+    return lambda layout: [(layout / name).unlink() for name in names]
+
+
+@pytest.mark.parametrize("damage", [flip_a_byte, rename_the_image, lose("oci-layout"), lose("index.json", "oci-layout")])
+def test_a_damaged_layout_is_written_again(fnpack, images, damage):
+    build(fnpack, images, "--image-format", "oci")
+    layout = fnpack.out / "aws/010.hello/python-3.11-x64/image"
+    whole = {path: path.read_bytes() for path in layout.rglob("*") if path.is_file()}
+    build(fnpack, images, "--image-format", "oci").status_is("cached")
+    damage(layout)
+    build(fnpack, images, "--image-format", "oci").status_is("built")
+    assert {path: path.read_bytes() for path in layout.rglob("*") if path.is_file()} == whole
+    build(fnpack, images, "--image-format", "oci").status_is("cached")
+
+
 def test_the_tag_of_another_image_is_taken_only_when_asked(fnpack, images, registry):
     first = build(fnpack, images, "--push").target["image"]
     function = images.root / "010.hello/python/function.py"

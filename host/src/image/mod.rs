@@ -53,7 +53,7 @@ pub use engine::{EngineBuildError, build_in_engine, pull_by_engine, push_by_engi
 pub use error::ImageError;
 pub use layer::{Layer, write_layer};
 pub use layout::{has_layout, write_layout};
-pub use load_archive::{stream_load_archive, write_load_archive};
+pub use load_archive::write_load_archive;
 pub use login::{ExplicitLogins, Login, Logins, NoLogins, Secret};
 pub use manifest::{Descriptor, Manifest};
 pub use media::Family;

@@ -124,7 +124,11 @@ fn there(context: &Context, job: &Job, key: &Digest, place: &ImagePlace) -> Resu
             let wanted = digest.parse().map_err(|error| anyhow!("{error}"))?;
             context.images.registries().verify(&name, wanted, &super::direct::Shown { context, job })?
         }
-        ImagePlace::Layout { path, .. } => digest.parse().is_ok_and(|digest| has_layout(path, digest)),
+        ImagePlace::Layout { name, path } => {
+            let (name, wanted): (Reference, _) = (name.parse()?, digest.parse());
+            let wanted = wanted.map_err(|error| anyhow!("{error}"))?;
+            has_layout(context.store, path, wanted, name.tag())?
+        }
         ImagePlace::LoadArchive { path, .. } => {
             let now = std::fs::metadata(path).ok().map(|found| Fingerprint::of(&found));
             now.is_some() && now == delivered.fingerprint
