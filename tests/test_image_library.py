@@ -542,6 +542,10 @@ def test_bases_that_cannot_be_used_are_refused(registry, between, image, code, n
     answer = lambda handler: handler.answer(200, schema_1, kind | {"Docker-Content-Digest": sha256(schema_1)})
     old = between(Rule("HEAD", "manifests", answer), Rule("GET", "manifests", answer))
     assert "schema 1" in image(build(f"{old.host}/base:1", (code, "/a")))["error"]
+    onbuild = {"config": {"OnBuild": ["RUN make"]}}
+    registry.base(name, "onbuild", config=onbuild)
+    error = image(build(f"{registry.host}/{name}:onbuild", (code, "/a")))["error"]
+    assert f"{name}:onbuild" in error and "ONBUILD" in error and "--image-builder engine" in error
     registry.base(name, "odd", config={"rootfs": {"type": "layers", "diff_ids": []}})
     error = image(build(f"{registry.host}/{name}:odd", (code, "/a")))["error"]
     assert "1 layers" in error and "tells of 0" in error
