@@ -899,6 +899,22 @@ def test_a_download_goes_on_where_it_broke(between, registry, image, name):
     assert len(ranges) == 2 and 0 < ranges[0] < ranges[1] <= 1_000_000
 
 
+def test_a_download_without_a_length_goes_on_where_it_broke(between, registry, image, name):
+    data = os.urandom(1 << 20)
+    digest = registry.put_blob(name, data)
+
+    def cuts(handler: Handler):
+        handler.ask()
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + data[:400_000])
+        handler.close()
+
+    proxy = between(Rule("GET", "blobs", cuts))
+    done = image({"fetch": {"repository": f"{proxy.host}/{name}", "digest": digest, "size": len(data)}})
+    assert Path(done["path"]).read_bytes() == data
+    assert [headers["Range"] for _, _, headers in proxy.seen] == [None, "bytes=400000-"]
+    assert any("400000 of 1048576 bytes" in event for event in done["events"])
+
+
 def test_a_base_that_breaks_on_its_way_to_another_registry_goes_on(between, registry, image, crane, code, name, tmp_path):
     with running(Registry(tmp_path / "other")) as other:
         other.base(extra=os.urandom(2 << 20))
