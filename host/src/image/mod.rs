@@ -31,6 +31,7 @@ mod login;
 mod manifest;
 mod manifests;
 mod media;
+mod null;
 mod plan;
 mod progress;
 mod push;
