@@ -95,6 +95,14 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.forward()
 
+    def handle_expect_100(self):
+        with self.server.lock:
+            rule = next((rule for rule in self.server.rules if rule.takes("EXPECT", self.path)), None)
+        if rule:
+            rule.act(self)
+            return False
+        return super().handle_expect_100()
+
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = any
 
     def length(self) -> int:
@@ -809,6 +817,19 @@ def test_what_a_login_may_not_do_is_told_in_the_registrys_words(between, image, 
     assert not registry.has_tag(name, "1")
 
 
+def test_a_registry_that_repeats_what_it_was_sent_is_not_quoted_with_it(closed, between, image):
+    def repeats(handler: Handler):
+        sent = handler.headers.get("Authorization", "")
+        if not sent:
+            return handler.forward()
+        words = f"you sent {sent}, me, {base64.b64decode(sent.split()[1]).decode()}"
+        handler.answer(403, errors("DENIED", words))
+
+    proxy = between(Rule("HEAD", "manifests", repeats, times=9), Rule("GET", "manifests", repeats, times=9), before=closed)
+    error = image({"digest": {"name": f"{proxy.host}/base:1"}}, logins={proxy.host: ["me", PASSWORD]})["error"]
+    assert "you sent Basic ****, me, me:****" in error
+
+
 def test_a_login_is_not_told_to_a_token_service_without_https(between, image):
     proxy = between(tokens=Tokens(at="http://tokens.example/token"))
     error = image({"digest": {"name": f"{proxy.host}/base:1"}}, logins={proxy.host: ["me", PASSWORD]})["error"]
@@ -827,7 +848,36 @@ def test_a_login_does_not_follow_to_another_host(between, image, registry, tmp_p
     assert "Authorization" in proxy.seen[-1][2]
 
 
+def test_what_is_sent_elsewhere_arrives_there_without_the_login(between, image, crane, name, tmp_path):
+    """By a registry that has others take its uploads."""
+    storage = between()
+    there = f"http://localhost:{storage.server_address[1]}"
+    on = lambda status: lambda handler: (handler.rfile.read(handler.length()),
+                                         handler.answer(status, b"", {"Location": there + handler.path}))
+    proxy = between(Rule("PATCH", "uploads", on(307), times=9), Rule("PUT", "uploads", on(308), times=9),
+                    Rule("PUT", "manifests", on(307)), Rule("POST", "uploads", on(307), times=9), tokens=Tokens())
+    to = f"{proxy.host}/{name}:1"
+    done = image(build(f"{proxy.host}/base:1", (noise(tmp_path / "large", 2), "/a"), push=to), logins={proxy.host: ["me", PASSWORD]})
+    assert "pushed" in done, done
+    assert {"POST", "PATCH", "PUT"} <= {method for method, _, _ in storage.seen}
+    assert not any("Authorization" in headers for _, _, headers in storage.seen)
+    crane("validate", "--remote", f"{storage.registry.host}/{name}:1")
+    round = between(Rule("POST", "uploads", lambda handler: handler.answer(307, b"", {"Location": handler.path}), times=99))
+    done = image(build(f"{round.host}/base:1", (noise(tmp_path / "large", 2), "/a"), push=f"{round.host}/{name}:2"))
+    assert "redirected again and again" in done["error"]
+
+
 # Faults
+
+
+def test_a_large_blob_is_refused_in_words_before_it_is_sent(between, image, name, tmp_path):
+    def refuses(handler: Handler):
+        handler.answer(413, errors("SIZE_INVALID", "no more than a mebibyte"))
+        handler.close()
+
+    proxy = between(Rule("EXPECT", "uploads", refuses, times=9))
+    done = image(build(f"{proxy.host}/base:1", (noise(tmp_path / "large", 30), "/a"), push=f"{proxy.host}/{name}:1"))
+    assert "SIZE_INVALID: no more than a mebibyte" in done["error"], done
 
 
 def test_too_many_requests_are_followed_by_the_wait_that_was_asked_for(between, image, code, name):
@@ -1082,8 +1132,7 @@ def test_no_registry_is_told_soon(image, code):
 # Certificates and proxies
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
+def certificate(folder: Path, of_authority: bool = False) -> tuple[Path, Path]:
     """A certificate for a name and this machine, signed by itself: its file and that of its key."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -1093,19 +1142,25 @@ def certificates(tmp_path_factory):
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "registry.example")])
     names = [x509.DNSName("registry.example"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     now = datetime.datetime.now(datetime.timezone.utc)
-    certificate = (
+    builder = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
         .serial_number(1).not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(key, hashes.SHA256())
     )
-    folder = tmp_path_factory.mktemp("certificates")
-    (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    if of_authority:
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    signed = builder.sign(key, hashes.SHA256())
+    (folder / "certificate.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     plain = serialization.NoEncryption()
     form = serialization.PrivateFormat.PKCS8
     (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
     return folder / "certificate.pem", folder / "key.pem"
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    return certificate(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="module")
@@ -1138,6 +1193,14 @@ def test_a_certificate_must_be_trusted(secure, image, certificates, tmp_path):
     for bad in ("/nowhere.pem", str(certificates[1])):
         error = image(asked, addresses=addresses, ca_bundle=bad)["error"]
         assert bad in error and "CA bundle" in error
+
+
+def test_a_server_that_shows_itself_as_an_authority_is_told_what_it_needs(image, tmp_path):
+    pair = certificate(tmp_path, of_authority=True)
+    with running(Registry(tmp_path / "registry", certificate=pair)) as registry:
+        error = image({"digest": {"name": "registry.example/base:1"}}, ca_bundle=str(pair[0]),
+                      addresses={"registry.example": f"https://{registry.host}"})["error"]
+    assert "CA:TRUE" in error and "one with CA:FALSE" in error and "bundle" not in error
 
 
 def test_plain_http_and_https_are_told_apart(secure, registry, image):

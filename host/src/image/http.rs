@@ -13,6 +13,10 @@ use url::Url;
 
 use super::{ImageError, RegistrySettings};
 
+/// A body of more bytes waits, for a second at most, until the other side wants it: what is refused
+/// is then refused in words, and not by a connection that breaks.
+const ASKS_FIRST: u64 = 1 << 20;
+
 /// What is sent.
 pub struct Outgoing<'r> {
     pub method: &'static str,
@@ -43,7 +47,7 @@ impl Http {
         Self { settings, secure: OnceLock::new(), plain, stopped: AtomicBool::new(false) }
     }
 
-    /// Sends a request; any status is an answer.
+    /// Sends a request; any status is an answer, that of a redirection only where something is sent.
     pub fn send(&self, what: &str, outgoing: Outgoing<'_>) -> Result<Response<Body>, ImageError> {
         let agent = match outgoing.url.scheme() {
             "https" => self.secure(is_loopback(outgoing.url))?,
@@ -63,19 +67,21 @@ impl Http {
         if let Some(length) = length {
             request = request.header("content-length", length);
         }
+        if length.is_some_and(|length| length > ASKS_FIRST) {
+            request = request.header("expect", "100-continue");
+        }
         let mut nothing = io::empty();
-        let answer = match (outgoing.body, sends) {
-            (Some(body), _) => {
-                let body = SendBody::from_reader(body.reader);
-                request.body(body).map_err(ureq::Error::from).and_then(|request| agent.run(request))
+        let answer = match sends {
+            true => {
+                let reader = outgoing.body.map_or(&mut nothing as &mut dyn Read, |body| body.reader);
+                let request = request.body(SendBody::from_reader(reader)).map_err(ureq::Error::from);
+                request.and_then(|request| {
+                    // Whoever has the body follows, for it has to be opened again.
+                    let request = agent.configure_request(request).max_redirects(0);
+                    agent.run(request.max_redirects_will_error(false).build())
+                })
             }
-            (None, true) => {
-                let body = SendBody::from_reader(&mut nothing);
-                request.body(body).map_err(ureq::Error::from).and_then(|request| agent.run(request))
-            }
-            (None, false) => {
-                request.body(()).map_err(ureq::Error::from).and_then(|request| agent.run(request))
-            }
+            false => request.body(()).map_err(ureq::Error::from).and_then(|request| agent.run(request)),
         };
         answer.map_err(|error| self.explain(what, error))
     }
@@ -134,8 +140,14 @@ impl Http {
         if holds(&["InvalidContentType", "corrupt message"]) {
             return ImageError::SpeaksPlainHttp { what };
         }
+        if text.contains("CaUsedAsEndEntity") {
+            let reason = "it is one of an authority (CA:TRUE), with which no server may show itself; give the \
+                          server one with CA:FALSE, signed by that authority or by itself";
+            return ImageError::Certificate { what, reason: reason.to_owned() };
+        }
         if holds(&["invalid peer certificate", "UnknownIssuer", "certificate"]) {
-            return ImageError::Certificate { what, reason: text };
+            let hint = "give the bundle of its authority as the CA bundle or in SSL_CERT_FILE";
+            return ImageError::Certificate { what, reason: format!("{text}; {hint}") };
         }
         ImageError::Connection { what, reason: text }
     }

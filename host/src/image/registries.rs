@@ -8,9 +8,12 @@ use super::answer::Answer;
 use super::challenge::Challenge;
 use super::http::{Http, Outgoing, Payload, is_loopback};
 use super::reference::registry_name;
-use super::token::{Entrance, Source};
-use super::{Content, ImageError, Logins, Progress, RegistrySettings, Repository};
+use super::token::{Entrance, Source, secrets_of};
+use super::{Content, ImageError, Logins, Progress, RegistrySettings, Repository, Secret};
 use crate::tree::Digest;
+
+/// So often at most a request is sent on.
+const MOST_REDIRECTIONS: usize = 5;
 
 /// Speaks with registries. Connections and tokens are kept, so one is made for a whole run and used
 /// on all threads.
@@ -166,8 +169,8 @@ impl Registries {
             let mut headers = call.headers.clone();
             let header = authorization.as_ref().and_then(|found| found.header.as_ref());
             headers.extend(header.map(|header| ("authorization", header.reveal().to_owned())));
-            let response = self.send(call, &headers)?;
-            let mut answer = Answer { response, what: call.what.clone() };
+            let secrets = header.map(secrets_of).unwrap_or_default();
+            let mut answer = self.send(call, headers, secrets)?;
             if answer.status() != 401 {
                 return Ok(answer);
             }
@@ -188,16 +191,35 @@ impl Registries {
         }
     }
 
+    /// Sends one request, and again with the same body where the registry says so.
     fn send(
         &self,
         call: &Call<'_>,
-        headers: &[(&'static str, String)],
-    ) -> Result<ureq::http::Response<ureq::Body>, ImageError> {
-        let outgoing = |body| Outgoing { method: call.method, url: call.url, headers, body };
-        let Some(part) = &call.body else { return self.http.send(&call.what, outgoing(None)) };
-        let mut reader = super::upload::Sent::new(part)?;
-        let length = part.blob.size() - part.from;
-        self.http.send(&call.what, outgoing(Some(Payload { reader: &mut reader, length })))
+        mut headers: Vec<(&'static str, String)>,
+        secrets: Vec<Secret>,
+    ) -> Result<Answer, ImageError> {
+        let mut next = call.url.clone();
+        for _ in 0..=MOST_REDIRECTIONS {
+            let outgoing = |body| Outgoing { method: call.method, url: &next, headers: &headers, body };
+            let response = match &call.body {
+                None => self.http.send(&call.what, outgoing(None))?,
+                Some(part) => {
+                    let mut reader = super::upload::Sent::new(part)?;
+                    let length = part.blob.size() - part.from;
+                    self.http.send(&call.what, outgoing(Some(Payload { reader: &mut reader, length })))?
+                }
+            };
+            let answer = Answer { response, what: call.what.clone(), secrets: secrets.clone() };
+            if !matches!(answer.status(), 307 | 308) {
+                return Ok(answer);
+            }
+            next = answer.location()?;
+            if next.origin() != call.url.origin() {
+                headers.retain(|(name, _)| *name != "authorization");
+            }
+        }
+        let reason = "it is redirected again and again".to_owned();
+        Err(ImageError::Malformed { what: call.what.clone(), reason })
     }
 
     fn entrance(&self, registry: &str) -> Arc<Mutex<Entrance>> {

@@ -197,7 +197,7 @@ impl Upload<'_> {
         let mut answer = self.call("POST", &url, None)?;
         match answer.status() {
             201 if self.mount.is_some() => Ok(None),
-            202 => answer.location(&url).map(Some),
+            202 => answer.location().map(Some),
             _ => Err(refusal(&mut answer)),
         }
     }
@@ -212,7 +212,7 @@ impl Upload<'_> {
         } else {
             let mut answer = self.call("PATCH", location, Some(part))?;
             match answer.status() {
-                202 | 204 => answer.location(location)?,
+                202 | 204 => answer.location()?,
                 _ => return Err(refusal(&mut answer)),
             }
         };
@@ -236,7 +236,7 @@ impl Upload<'_> {
         }
         // `0-0` is both nothing and one byte, so it is begun again.
         let end = answer.header("range").and_then(|range| range.rsplit_once('-')?.1.parse::<u64>().ok());
-        let next = answer.location(location).unwrap_or_else(|_| location.clone());
+        let next = answer.location().unwrap_or_else(|_| location.clone());
         Ok(end.filter(|end| *end > 0 && *end < self.blob.size()).map(|end| (next, end + 1)))
     }
 
