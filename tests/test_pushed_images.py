@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import tarfile
+import time
 import zipfile
 
 import pytest
@@ -297,6 +298,31 @@ def test_a_registry_that_is_silent_is_not_waited_for_after_a_signal(fnpack, imag
         process.communicate(timeout=20)
         assert process.returncode == 128 + interrupt
         client.close()
+
+
+def test_a_credential_helper_that_hangs_is_ended_by_a_signal(fnpack, images, tmp_path):
+    closed, asked = Registry(tmp_path / "closed", login=True), tmp_path / "asked"
+    helper = tmp_path / "bin/docker-credential-hangs"
+    helper.parent.mkdir()
+    helper.write_text(f"#!/bin/sh\necho $$ > {asked}.new\nmv {asked}.new {asked}\nexec sleep 600\n")
+    helper.chmod(0o755)
+    (tmp_path / "config.json").write_text('{"credsStore": "hangs"}')
+    env = NO_ENGINE | {"DOCKER_CONFIG": str(tmp_path), "PATH": f"{helper.parent}:{fnpack.environment()['PATH']}"}
+    try:
+        process = fnpack.start(*fnpack.build_args(images, "--language", "python", "--language-version", "3.11", "--deployment",
+                                                  "container", "--push", "--registry", f"{closed.host}/functions"), env=env)
+        deadline = time.monotonic() + 60
+        while not asked.exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        process.terminate()
+        # It has a minute to answer.
+        process.communicate(timeout=20)
+        assert process.returncode == 128 + signal.SIGTERM
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(asked.read_text()), 0)
+    finally:
+        closed.stop()
 
 
 class TestWrong:
