@@ -95,6 +95,14 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.forward()
 
+    def handle_expect_100(self):
+        with self.server.lock:
+            rule = next((rule for rule in self.server.rules if rule.takes("EXPECT", self.path)), None)
+        if rule:
+            rule.act(self)
+            return False
+        return super().handle_expect_100()
+
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = any
 
     def length(self) -> int:
@@ -432,6 +440,19 @@ def test_a_tag_of_another_image_is_taken_only_when_asked(registry, image, code, 
     assert image({"digest": {"name": to}})["digest"] == done["digest"] != first["digest"]
 
 
+def test_a_blob_that_a_registry_lost_is_sent_again_though_its_tag_is_there(registry, image, crane, code, name):
+    to = f"{registry.host}/{name}:1"
+    wish = build(f"{registry.host}/base:1", (code, "/var/task"), push=to)
+    first = image(wish)
+    assert not first["pushed"]["was_there"]
+    whole = image(wish)["pushed"]
+    assert whole["was_there"] and (whole["uploaded"], whole["there"]) == (0, 3)
+    assert registry.call("DELETE", f"/v2/{name}/blobs/{first['layers'][-1]}")[0].status == 202
+    again = image(wish)["pushed"]
+    assert not again["was_there"] and (again["uploaded"], again["there"]) == (1, 2)
+    crane("validate", "--remote", to)
+
+
 def test_one_request_says_whether_an_image_is_there(registry, between, image, code, name):
     proxy = between()
     to = f"{proxy.host}/{name}:1"
@@ -529,6 +550,10 @@ def test_bases_that_cannot_be_used_are_refused(registry, between, image, code, n
     answer = lambda handler: handler.answer(200, schema_1, kind | {"Docker-Content-Digest": sha256(schema_1)})
     old = between(Rule("HEAD", "manifests", answer), Rule("GET", "manifests", answer))
     assert "schema 1" in image(build(f"{old.host}/base:1", (code, "/a")))["error"]
+    onbuild = {"config": {"OnBuild": ["RUN make"]}}
+    registry.base(name, "onbuild", config=onbuild)
+    error = image(build(f"{registry.host}/{name}:onbuild", (code, "/a")))["error"]
+    assert f"{name}:onbuild" in error and "ONBUILD" in error and "--image-builder engine" in error
     registry.base(name, "odd", config={"rootfs": {"type": "layers", "diff_ids": []}})
     error = image(build(f"{registry.host}/{name}:odd", (code, "/a")))["error"]
     assert "1 layers" in error and "tells of 0" in error
@@ -604,12 +629,36 @@ def test_a_layout_is_sound_and_replaced_whole(registry, image, crane, code, name
     assert crane("digest", to) == digests[1]
 
 
+def test_a_layout_takes_over_the_blobs_that_it_has(between, registry, image, code, tmp_path):
+    proxy = between()
+    layer = registry.manifest("base", "1")["layers"][0]["digest"]
+    layout = tmp_path / "out/layout"
+    blob = layout / "blobs/sha256" / layer[7:]
+
+    def write_edited(text: str, **more):
+        (code / "handler.py").write_text(text)
+        image(build(f"{proxy.host}/base:1", (code, "/a"), layout=str(layout)), **more)
+        assert sha256(blob.read_bytes()) == layer
+        return proxy.count("GET", layer)
+
+    assert write_edited("one") == 1
+    assert write_edited("two") == 1
+    # Nor where nothing is known of it but what is in it.
+    assert write_edited("three", cache=None) == 1
+    data = blob.read_bytes()
+    blob.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert write_edited("four") == 2
+
+
 def test_a_layout_replaces_nothing_else(registry, image, code, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/file").touch()
     error = image(build(f"{registry.host}/base:1", (code, "/a"), layout=str(tmp_path / "mine")))["error"]
     assert "mine" in error and "something else is there" in error
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["file"]
+    (tmp_path / "blobs/mine/sha256").mkdir(parents=True)
+    error = image(build(f"{registry.host}/base:1", (code, "/a"), layout=str(tmp_path / "blobs")))["error"]
+    assert "something else is there" in error
 
 
 def test_an_archive_for_docker_load_is_sound(registry, image, crane, code, name, tmp_path):
@@ -625,6 +674,29 @@ def test_an_archive_for_docker_load_is_sound(registry, image, crane, code, name,
     first = archive.read_bytes()
     image(wish, cache=None)
     assert archive.read_bytes() == first
+
+
+def test_an_archive_takes_over_the_bases_layers_that_it_has(between, registry, image, crane, code, tmp_path):
+    proxy = between()
+    layer = registry.manifest("base", "1")["layers"][0]["digest"]
+    archive = tmp_path / "image.tar"
+
+    def write_edited(text: str):
+        (code / "handler.py").write_text(text)
+        image(build(f"{proxy.host}/base:1", (code, "/a"), archive=str(archive), push="function.example/a:1"))
+        crane("validate", "--tarball", archive)
+        return proxy.count("GET", layer)
+
+    assert write_edited("one") == 1
+    assert write_edited("two") == 1
+    with tarfile.open(archive) as tar:
+        at = tar.getmember(layer[7:] + ".tar.gz").offset_data
+    with open(archive, "r+b") as file:
+        file.seek(at)
+        file.write(b"damaged")
+    assert write_edited("three") == 2
+    archive.write_bytes(b"no archive")
+    assert write_edited("four") == 3
 
 
 # Logins
@@ -745,6 +817,19 @@ def test_what_a_login_may_not_do_is_told_in_the_registrys_words(between, image, 
     assert not registry.has_tag(name, "1")
 
 
+def test_a_registry_that_repeats_what_it_was_sent_is_not_quoted_with_it(closed, between, image):
+    def repeats(handler: Handler):
+        sent = handler.headers.get("Authorization", "")
+        if not sent:
+            return handler.forward()
+        words = f"you sent {sent}, me, {base64.b64decode(sent.split()[1]).decode()}"
+        handler.answer(403, errors("DENIED", words))
+
+    proxy = between(Rule("HEAD", "manifests", repeats, times=9), Rule("GET", "manifests", repeats, times=9), before=closed)
+    error = image({"digest": {"name": f"{proxy.host}/base:1"}}, logins={proxy.host: ["me", PASSWORD]})["error"]
+    assert "you sent Basic ****, me, me:****" in error
+
+
 def test_a_login_is_not_told_to_a_token_service_without_https(between, image):
     proxy = between(tokens=Tokens(at="http://tokens.example/token"))
     error = image({"digest": {"name": f"{proxy.host}/base:1"}}, logins={proxy.host: ["me", PASSWORD]})["error"]
@@ -763,7 +848,36 @@ def test_a_login_does_not_follow_to_another_host(between, image, registry, tmp_p
     assert "Authorization" in proxy.seen[-1][2]
 
 
+def test_what_is_sent_elsewhere_arrives_there_without_the_login(between, image, crane, name, tmp_path):
+    """By a registry that has others take its uploads."""
+    storage = between()
+    there = f"http://localhost:{storage.server_address[1]}"
+    on = lambda status: lambda handler: (handler.rfile.read(handler.length()),
+                                         handler.answer(status, b"", {"Location": there + handler.path}))
+    proxy = between(Rule("PATCH", "uploads", on(307), times=9), Rule("PUT", "uploads", on(308), times=9),
+                    Rule("PUT", "manifests", on(307)), Rule("POST", "uploads", on(307), times=9), tokens=Tokens())
+    to = f"{proxy.host}/{name}:1"
+    done = image(build(f"{proxy.host}/base:1", (noise(tmp_path / "large", 2), "/a"), push=to), logins={proxy.host: ["me", PASSWORD]})
+    assert "pushed" in done, done
+    assert {"POST", "PATCH", "PUT"} <= {method for method, _, _ in storage.seen}
+    assert not any("Authorization" in headers for _, _, headers in storage.seen)
+    crane("validate", "--remote", f"{storage.registry.host}/{name}:1")
+    round = between(Rule("POST", "uploads", lambda handler: handler.answer(307, b"", {"Location": handler.path}), times=99))
+    done = image(build(f"{round.host}/base:1", (noise(tmp_path / "large", 2), "/a"), push=f"{round.host}/{name}:2"))
+    assert "redirected again and again" in done["error"]
+
+
 # Faults
+
+
+def test_a_large_blob_is_refused_in_words_before_it_is_sent(between, image, name, tmp_path):
+    def refuses(handler: Handler):
+        handler.answer(413, errors("SIZE_INVALID", "no more than a mebibyte"))
+        handler.close()
+
+    proxy = between(Rule("EXPECT", "uploads", refuses, times=9))
+    done = image(build(f"{proxy.host}/base:1", (noise(tmp_path / "large", 30), "/a"), push=f"{proxy.host}/{name}:1"))
+    assert "SIZE_INVALID: no more than a mebibyte" in done["error"], done
 
 
 def test_too_many_requests_are_followed_by_the_wait_that_was_asked_for(between, image, code, name):
@@ -833,6 +947,22 @@ def test_a_download_goes_on_where_it_broke(between, registry, image, name):
     assert Path(done["path"]).read_bytes() == data
     ranges = [int(headers["Range"][6:-1]) for _, _, headers in proxy.seen if "Range" in headers]
     assert len(ranges) == 2 and 0 < ranges[0] < ranges[1] <= 1_000_000
+
+
+def test_a_download_without_a_length_goes_on_where_it_broke(between, registry, image, name):
+    data = os.urandom(1 << 20)
+    digest = registry.put_blob(name, data)
+
+    def cuts(handler: Handler):
+        handler.ask()
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + data[:400_000])
+        handler.close()
+
+    proxy = between(Rule("GET", "blobs", cuts))
+    done = image({"fetch": {"repository": f"{proxy.host}/{name}", "digest": digest, "size": len(data)}})
+    assert Path(done["path"]).read_bytes() == data
+    assert [headers["Range"] for _, _, headers in proxy.seen] == [None, "bytes=400000-"]
+    assert any("400000 of 1048576 bytes" in event for event in done["events"])
 
 
 def test_a_base_that_breaks_on_its_way_to_another_registry_goes_on(between, registry, image, crane, code, name, tmp_path):
@@ -933,6 +1063,27 @@ def test_a_blob_that_is_refused_leaves_no_tag(between, registry, image, code, na
     assert proxy.count("PUT", "manifests") == 0 and not registry.has_tag(name, "1")
 
 
+@pytest.mark.parametrize("status, code", [(416, "RANGE_INVALID"), (400, "BLOB_UPLOAD_INVALID"), (404, "BLOB_UPLOAD_UNKNOWN"),
+                                          (400, "DIGEST_INVALID")])
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_an_upload_of_which_the_registry_lost_count_is_begun_again(between, image, crane, tmp_path, name, method, status, code):
+    proxy = between(Rule(method, "uploads", says(status, errors(code, "where were we")), times=2))
+    to = f"{proxy.host}/{name}:1"
+    done = image(build(f"{proxy.host}/base:1", (noise(tmp_path / "large", 2), "/a"), push=to))
+    assert "pushed" in done, done
+    assert all("Content-Range" not in headers for verb, _, headers in proxy.seen if verb == "PATCH")
+    crane("validate", "--remote", to)
+
+
+@pytest.mark.parametrize("status", [400, 403, 405])
+def test_a_registry_that_knows_no_head_gets_a_first_push(between, registry, image, crane, code, name, status):
+    """What it says of it is no reason, unless it says the same when it is asked for the whole."""
+    proxy = between(Rule("HEAD", "manifests", says(status), times=99), Rule("HEAD", "blobs", says(405), times=99))
+    to = f"{proxy.host}/{name}:1"
+    assert "pushed" in image(build(f"{proxy.host}/base:1", (code, "/a"), push=to))
+    crane("validate", "--remote", to)
+
+
 def test_a_blob_that_is_gone_before_the_manifest_comes_is_sent_again(between, registry, image, crane, code, name):
     def loses_a_layer(handler: Handler):
         layer = json.loads(handler.rfile.read(handler.length()))["layers"][-1]["digest"]
@@ -981,8 +1132,7 @@ def test_no_registry_is_told_soon(image, code):
 # Certificates and proxies
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
+def certificate(folder: Path, of_authority: bool = False) -> tuple[Path, Path]:
     """A certificate for a name and this machine, signed by itself: its file and that of its key."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -992,19 +1142,25 @@ def certificates(tmp_path_factory):
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "registry.example")])
     names = [x509.DNSName("registry.example"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     now = datetime.datetime.now(datetime.timezone.utc)
-    certificate = (
+    builder = (
         x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
         .serial_number(1).not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(key, hashes.SHA256())
     )
-    folder = tmp_path_factory.mktemp("certificates")
-    (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    if of_authority:
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    signed = builder.sign(key, hashes.SHA256())
+    (folder / "certificate.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
     plain = serialization.NoEncryption()
     form = serialization.PrivateFormat.PKCS8
     (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
     return folder / "certificate.pem", folder / "key.pem"
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    return certificate(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="module")
@@ -1037,6 +1193,14 @@ def test_a_certificate_must_be_trusted(secure, image, certificates, tmp_path):
     for bad in ("/nowhere.pem", str(certificates[1])):
         error = image(asked, addresses=addresses, ca_bundle=bad)["error"]
         assert bad in error and "CA bundle" in error
+
+
+def test_a_server_that_shows_itself_as_an_authority_is_told_what_it_needs(image, tmp_path):
+    pair = certificate(tmp_path, of_authority=True)
+    with running(Registry(tmp_path / "registry", certificate=pair)) as registry:
+        error = image({"digest": {"name": "registry.example/base:1"}}, ca_bundle=str(pair[0]),
+                      addresses={"registry.example": f"https://{registry.host}"})["error"]
+    assert "CA:TRUE" in error and "one with CA:FALSE" in error and "bundle" not in error
 
 
 def test_plain_http_and_https_are_told_apart(secure, registry, image):

@@ -6,8 +6,11 @@ Bases are small images put into the registry by hand; `crane` judges what was pu
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import tarfile
+import time
 import zipfile
 
 import pytest
@@ -174,6 +177,34 @@ def test_a_layout_that_lost_a_layer_is_written_again(fnpack, images):
     build(fnpack, images, "--image-format", "oci").status_is("cached")
 
 
+def flip_a_byte(layout):
+    largest = max((layout / "blobs/sha256").iterdir(), key=lambda path: path.stat().st_size)
+    data = largest.read_bytes()
+    largest.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def rename_the_image(layout):
+    index = json.loads((layout / "index.json").read_text())
+    index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"] = "other"
+    (layout / "index.json").write_text(json.dumps(index))
+
+
+def lose(*names):
+    return lambda layout: [(layout / name).unlink() for name in names]
+
+
+@pytest.mark.parametrize("damage", [flip_a_byte, rename_the_image, lose("oci-layout"), lose("index.json", "oci-layout")])
+def test_a_damaged_layout_is_written_again(fnpack, images, damage):
+    build(fnpack, images, "--image-format", "oci")
+    layout = fnpack.out / "aws/010.hello/python-3.11-x64/image"
+    whole = {path: path.read_bytes() for path in layout.rglob("*") if path.is_file()}
+    build(fnpack, images, "--image-format", "oci").status_is("cached")
+    damage(layout)
+    build(fnpack, images, "--image-format", "oci").status_is("built")
+    assert {path: path.read_bytes() for path in layout.rglob("*") if path.is_file()} == whole
+    build(fnpack, images, "--image-format", "oci").status_is("cached")
+
+
 def test_the_tag_of_another_image_is_taken_only_when_asked(fnpack, images, registry):
     first = build(fnpack, images, "--push").target["image"]
     function = images.root / "010.hello/python/function.py"
@@ -235,6 +266,15 @@ class TestPush:
         assert crane("digest", run.target["image"]["name"]) == built["digest"]
         self.push(fnpack, images).status_is("cached")
 
+    def test_a_layer_that_the_registry_lost_is_pushed_again(self, fnpack, images, registry, repository):
+        name = build(fnpack, images, "--push").target["image"]["name"]
+        path = repository.split("/", 1)[1]
+        layer = json.loads(crane("manifest", name))["layers"][-1]["digest"]
+        assert registry.call("DELETE", f"/v2/{path}/blobs/{layer}")[0].status == 202
+        self.push(fnpack, images).status_is("built").says("push image")
+        crane("validate", "--remote", name)
+        self.push(fnpack, images).status_is("cached")
+
     def test_what_was_not_built_is_not_pushed(self, fnpack, images, registry, repository):
         self.push(fnpack, images, status=1).status_is("failed").says("not built", "fnpack build")
         build(fnpack, images, "--image-format", "oci")
@@ -246,6 +286,47 @@ class TestPush:
 
     def test_a_platform_without_images_is_wrong_usage(self, fnpack, images):
         fnpack.run("push", "--suite", images.root, "--platform", "azure", env=NO_ENGINE, status=2).says("no function images", "azure")
+
+
+@pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])
+def test_a_registry_that_is_silent_is_not_waited_for_after_a_signal(fnpack, images, interrupt):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        to = f"127.0.0.1:{silent.getsockname()[1]}/functions"
+        process = fnpack.start(*fnpack.build_args(images, "--language", "python", "--language-version", "3.11",
+                                                  "--deployment", "container", "--push", "--registry", to), env=NO_ENGINE)
+        client, _ = silent.accept()
+        assert client.recv(4096).startswith(b"HEAD ")
+        process.send_signal(interrupt)
+        # It waits two minutes for a registry.
+        process.communicate(timeout=20)
+        assert process.returncode == 128 + interrupt
+        client.close()
+
+
+def test_a_credential_helper_that_hangs_is_ended_by_a_signal(fnpack, images, tmp_path):
+    closed, asked = Registry(tmp_path / "closed", login=True), tmp_path / "asked"
+    helper = tmp_path / "bin/docker-credential-hangs"
+    helper.parent.mkdir()
+    helper.write_text(f"#!/bin/sh\necho $$ > {asked}.new\nmv {asked}.new {asked}\nexec sleep 600\n")
+    helper.chmod(0o755)
+    (tmp_path / "config.json").write_text('{"credsStore": "hangs"}')
+    env = NO_ENGINE | {"DOCKER_CONFIG": str(tmp_path), "PATH": f"{helper.parent}:{fnpack.environment()['PATH']}"}
+    try:
+        process = fnpack.start(*fnpack.build_args(images, "--language", "python", "--language-version", "3.11", "--deployment",
+                                                  "container", "--push", "--registry", f"{closed.host}/functions"), env=env)
+        deadline = time.monotonic() + 60
+        while not asked.exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        process.terminate()
+        # It has a minute to answer.
+        process.communicate(timeout=20)
+        assert process.returncode == 128 + signal.SIGTERM
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(asked.read_text()), 0)
+    finally:
+        closed.stop()
 
 
 class TestWrong:

@@ -219,7 +219,8 @@ fn run<'s>(wish: Wish, events: &'s Events, scope: &'s Scope<'s, '_>) -> Result<V
             } else if let Some(name) = name {
                 let pushed = registries.push(&image, &name, &store, PushOptions { overwrite }, events)?;
                 done["pushed"] = json!({
-                    "reference": pushed.reference.to_string(), "there": pushed.there,
+                    "reference": pushed.reference.to_string(), "was_there": pushed.was_there,
+                    "there": pushed.there,
                     "mounted": pushed.mounted, "uploaded": pushed.uploaded, "bytes": pushed.uploaded_bytes,
                 });
             }

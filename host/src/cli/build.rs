@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::selection::{Refused, Selection, SelectionArguments};
 use super::session::{Session, usage};
-use super::signals::end_on_signals;
+use super::signals::{end_on_signals, with_stop};
 use super::{FAILED, Format};
 use crate::executor::{Cancel, end_abandoned};
 use crate::pipeline::{
@@ -151,7 +151,7 @@ fn run(
     let executors = Executors::new(choice, &session.store, &session.settings.docker, cancel.clone());
     let display = report::display(selection.jobs.len());
     let pins = session.pins(arguments.update_images)?;
-    let images = Images::new(arguments.images()?, &session.settings).map_err(usage)?;
+    let images = Images::new(arguments.images()?, &session.settings, cancel.clone()).map_err(usage)?;
     let context = Context {
         store: &session.store,
         settings: &session.settings,
@@ -170,7 +170,7 @@ fn run(
     session.store.remove_stale_scratch()?;
     selection.warnings.iter().for_each(|warning| display.say(&format!("warning: {warning}")));
     let work = Work { arguments, context, display: &*display, snapshots: BTreeMap::new() };
-    let tally = work.all(&selection, at_once);
+    let tally = with_stop(&cancel, || images.stop(), || work.all(&selection, at_once));
     drop(display);
     Ok(tally.exit(arguments.dry_run, signal.load(Ordering::Relaxed)))
 }

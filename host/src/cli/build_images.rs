@@ -51,7 +51,7 @@ pub fn run(arguments: &BuildImagesArguments) -> Result<ExitCode> {
         force: arguments.force,
         forced: Forced::default(),
         only_built: false,
-        images: &Images::new(ImageOptions::default(), settings)?,
+        images: &Images::new(ImageOptions::default(), settings, cancel.clone())?,
         threads: 1,
     };
     let processors = std::thread::available_parallelism().map_or(1, usize::from);

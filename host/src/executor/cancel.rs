@@ -1,7 +1,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::ExecutionError;
+
+/// How often it is looked at.
+const BEAT: Duration = Duration::from_millis(50);
 
 /// Whether the user wants everything to end. Copies share one state.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +20,13 @@ impl Cancel {
     /// Whether to end.
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Returns when it is time to end.
+    pub async fn wait(&self) {
+        while !self.is_set() {
+            tokio::time::sleep(BEAT).await;
+        }
     }
 
     /// An error if it is time to end.

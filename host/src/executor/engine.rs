@@ -13,8 +13,6 @@ use super::{Cancel, ExecutionError};
 
 /// An engine that does not answer a short question for so long is taken for dead.
 const ANSWER: Duration = Duration::from_secs(20);
-/// How often cancellation is looked at.
-const BEAT: Duration = Duration::from_millis(50);
 
 /// A Docker engine: conversations with it, and its images.
 #[derive(Debug)]
@@ -195,9 +193,7 @@ impl Engine {
 
     /// Returns when the user wants the end.
     pub(crate) async fn cancelled(&self) {
-        while !self.cancel.is_set() {
-            tokio::time::sleep(BEAT).await;
-        }
+        self.cancel.wait().await;
     }
 }
 

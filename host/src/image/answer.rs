@@ -4,11 +4,12 @@ use std::io::Read;
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
-use ureq::Body;
 use ureq::http::Response;
+use ureq::{Body, ResponseExt};
 use url::Url;
 
-use super::{ImageError, Sha256};
+use super::login::masked;
+use super::{ImageError, Secret, Sha256};
 
 /// More than this of an error's text is nothing for a person.
 const WORDS: usize = 500;
@@ -18,6 +19,8 @@ pub struct Answer {
     pub response: Response<Body>,
     /// What was to be done, for errors.
     pub what: String,
+    /// What was sent that a registry's words may not show.
+    pub secrets: Vec<Secret>,
 }
 
 #[derive(Deserialize)]
@@ -58,10 +61,11 @@ impl Answer {
         self.header("content-length")?.trim().parse().ok()
     }
 
-    /// Where to go on, taken relative to what was asked.
-    pub fn location(&self, asked: &Url) -> Result<Url, ImageError> {
+    /// Where to go on, taken relative to where the answer came from.
+    pub fn location(&self) -> Result<Url, ImageError> {
         let text = self.header("location").ok_or_else(|| self.malformed("it has no Location"))?;
-        next_of(asked, text).map_err(|error| self.malformed(&format!("its Location: {error}")))
+        let next = Url::parse(&self.response.get_uri().to_string()).and_then(|from| next_of(&from, text));
+        next.map_err(|error| self.malformed(&format!("its Location: {error}")))
     }
 
     /// How long to wait before the next request.
@@ -88,7 +92,7 @@ impl Answer {
     pub fn words(&mut self) -> String {
         let mut bytes = Vec::new();
         let _ = self.response.body_mut().as_reader().take(64 * 1024).read_to_end(&mut bytes);
-        words_of(&bytes)
+        words_of(&bytes, &self.secrets)
     }
 
     pub fn malformed(&self, reason: &str) -> ImageError {
@@ -115,8 +119,9 @@ fn wait_of(text: &str, now: SystemTime) -> Option<Duration> {
     Some(at.duration_since(now).unwrap_or_default())
 }
 
-/// The `errors` of the specification, `details` of a token service, or plain text.
-pub fn words_of(bytes: &[u8]) -> String {
+/// The `errors` of the specification, `details` of a token service, or plain text; without secrets
+/// that are repeated in it.
+fn words_of(bytes: &[u8], secrets: &[Secret]) -> String {
     if let Ok(found) = serde_json::from_slice::<Errors>(bytes) {
         let entry = |entry: &Entry| match (entry.code.is_empty(), entry.message.is_empty()) {
             (false, false) => format!("{}: {}", entry.code, entry.message),
@@ -127,11 +132,11 @@ pub fn words_of(bytes: &[u8]) -> String {
             true => found.details.or(found.message).unwrap_or_default(),
             false => entries.join("; "),
         };
-        return shortened(&text);
+        return shortened(&masked(&text, secrets));
     }
     let text = String::from_utf8_lossy(bytes);
     // A proxy's page is not the registry's words.
-    if text.trim_start().starts_with('<') { String::new() } else { shortened(&text) }
+    if text.trim_start().starts_with('<') { String::new() } else { shortened(&masked(&text, secrets)) }
 }
 
 fn shortened(text: &str) -> String {
@@ -181,8 +186,16 @@ mod tests {
             ("<html>gateway</html>", ""),
             ("", ""),
         ] {
-            assert_eq!(words_of(body.as_bytes()), words, "{body}");
+            assert_eq!(words_of(body.as_bytes(), &[]), words, "{body}");
         }
-        assert_eq!(words_of("x".repeat(9999).as_bytes()).len(), WORDS);
+        assert_eq!(words_of("x".repeat(9999).as_bytes(), &[]).len(), WORDS);
+    }
+
+    #[test]
+    fn a_registry_that_repeats_a_secret_is_not_quoted_with_it() {
+        let secret = [Secret::new("pass/word")];
+        for body in [r#"{"message":"bad pass\/word"}"#, "bad pass/word"] {
+            assert_eq!(words_of(body.as_bytes(), &secret), "bad ****");
+        }
     }
 }

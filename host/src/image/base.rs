@@ -206,6 +206,13 @@ fn base_of(
         let there = vec![format!("{}/{}", text("os"), text("architecture"))];
         return Err(ImageError::Platform { image, wanted: platform.to_string(), there });
     }
+    let later = config.pointer("/config/OnBuild").and_then(Value::as_array).map_or(0, Vec::len);
+    if later > 0 {
+        return Err(unsupported(format!(
+            "it has {later} instructions for images that are built on it (ONBUILD), which only an engine carries \
+             out: use --image-builder engine"
+        )));
+    }
     let diff_ids = config.pointer("/rootfs/diff_ids").and_then(Value::as_array).map_or(0, Vec::len);
     if diff_ids != manifest.layers.len() {
         let layers = manifest.layers.len();

@@ -30,7 +30,8 @@ impl Registries {
             match answer.status() {
                 // One of another size is damaged: it is sent again.
                 200 => Ok(answer.length().is_none_or(|length| length == blob.size())),
-                404 => Ok(false),
+                // Where nobody can be asked, it is sent.
+                404 | 405 => Ok(false),
                 _ => Err(refusal(&mut answer)),
             }
         })

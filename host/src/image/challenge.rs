@@ -17,14 +17,29 @@ pub enum Challenge {
 impl Challenge {
     /// The first of the challenges in a header that is understood.
     pub fn parse(header: &str) -> Option<Self> {
-        let (scheme, rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
+        let mut challenges: Vec<(&str, Vec<(String, String)>)> = Vec::new();
+        for part in parts(header) {
+            let (word, rest) = part.split_once([' ', '\t']).unwrap_or((part, ""));
+            // A part of its own begins with a scheme, others go on with `name=value` or `name = value`.
+            let begins = !word.contains('=') && !rest.trim_start().starts_with('=');
+            let pair = if begins { rest } else { part };
+            if begins {
+                challenges.push((word, Vec::new()));
+            }
+            if let (Some((_, parameters)), Some(pair)) = (challenges.last_mut(), parameter(pair)) {
+                parameters.push(pair);
+            }
+        }
+        challenges.into_iter().find_map(|(scheme, parameters)| Self::of(scheme, &parameters))
+    }
+
+    fn of(scheme: &str, parameters: &[(String, String)]) -> Option<Self> {
         if scheme.eq_ignore_ascii_case("basic") {
             return Some(Self::Basic);
         }
         if !scheme.eq_ignore_ascii_case("bearer") {
             return None;
         }
-        let parameters = parameters(rest);
         let get = |name: &str| {
             let found = parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
             found.map(|(_, value)| value.clone())
@@ -33,35 +48,39 @@ impl Challenge {
     }
 }
 
-/// `name=value, name="quoted \" value"`.
-fn parameters(text: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    while let Some((name, after)) = rest.split_once('=') {
-        let (value, after) = match after.trim_start().strip_prefix('"') {
-            Some(quoted) => unquoted(quoted),
-            None => {
-                let end = after.find(',').unwrap_or(after.len());
-                (after[..end].trim().to_owned(), &after[end..])
-            }
-        };
-        found.push((name.trim_matches([' ', ',', '\t']).to_owned(), value));
-        rest = after;
-    }
-    found
+/// What commas outside of quotes separate.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    let ends = text.split(move |character| {
+        let was_escaped = escaped;
+        escaped = quoted && !was_escaped && character == '\\';
+        quoted ^= character == '"' && !was_escaped;
+        character == ',' && !quoted
+    });
+    ends.map(str::trim).filter(|part| !part.is_empty())
 }
 
-fn unquoted(text: &str) -> (String, &str) {
+/// `name=value` or `name="quoted \" value"`.
+fn parameter(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once('=')?;
+    let value = match value.trim().strip_prefix('"') {
+        Some(quoted) => unquoted(quoted),
+        None => value.trim().to_owned(),
+    };
+    Some((name.trim().to_owned(), value))
+}
+
+fn unquoted(text: &str) -> String {
     let mut value = String::new();
-    let mut characters = text.char_indices();
-    while let Some((at, character)) = characters.next() {
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
         match character {
-            '"' => return (value, &text[at + 1..]),
-            '\\' => value.extend(characters.next().map(|(_, escaped)| escaped)),
+            '"' => break,
+            '\\' => value.extend(characters.next()),
             other => value.push(other),
         }
     }
-    (value, "")
+    value
 }
 
 #[cfg(test)]
@@ -85,6 +104,13 @@ mod tests {
             (r#"Bearer realm="https://a/t?x=y""#, bearer("https://a/t?x=y", None, None)),
             ("Bearer service=\"x\"", None),
             ("Negotiate", None),
+            ("Negotiate, Basic realm=\"x\"", Some(Challenge::Basic)),
+            ("Negotiate YWI=, NTLM,Basic realm=\"x, y\", charset=\"UTF-8\"", Some(Challenge::Basic)),
+            (
+                r#"Digest realm="no", nonce="a=\",Basic", Bearer realm="https://a/t",service="s, t", scope="x""#,
+                bearer("https://a/t", Some("s, t"), Some("x")),
+            ),
+            ("", None),
         ] {
             assert_eq!(Challenge::parse(header), expected, "{header}");
         }

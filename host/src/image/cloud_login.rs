@@ -3,19 +3,21 @@ use std::path::PathBuf;
 use super::ecr::{Ecr, EcrRegistry};
 use super::google::{is_google, login_of_environment, login_of_tool};
 use super::{ImageError, Login, Logins, Repository};
+use crate::executor::Cancel;
 
 /// The logins of the clouds, for their own registries, and others for the rest and where the user
 /// is not known to the cloud.
 pub struct CloudLogins {
     ecr: Ecr,
     rest: Box<dyn Logins>,
+    cancel: Cancel,
 }
 
 impl CloudLogins {
     /// Before other logins. Clouds are spoken to by trusting a file of certificates beside the
-    /// machine's.
-    pub fn before(rest: impl Logins + 'static, ca_bundle: Option<PathBuf>) -> Self {
-        Self { ecr: Ecr::new(ca_bundle), rest: Box::new(rest) }
+    /// machine's, and not waited for once it is cancelled.
+    pub fn before(rest: impl Logins + 'static, ca_bundle: Option<PathBuf>, cancel: Cancel) -> Self {
+        Self { ecr: Ecr::new(ca_bundle, cancel.clone()), rest: Box::new(rest), cancel }
     }
 
     /// Makes a repository where its registry wants that before a push, unless it is there.
@@ -47,7 +49,7 @@ impl Logins for CloudLogins {
             }
             return match self.rest.login(registry)? {
                 Some(login) => Ok(Some(login)),
-                None => login_of_tool(registry),
+                None => login_of_tool(registry, &self.cancel),
             };
         }
         self.rest.login(registry)

@@ -1,16 +1,21 @@
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde::Deserialize;
 
+use super::helper::{PATIENCE, Said, Silence, ask};
+use super::null::null_is_empty;
 use super::{ImageError, Login, Logins, Secret};
+use crate::executor::Cancel;
 
 /// What a helper says when it knows no login; its other failures are told.
 const NOT_FOUND: &str = "credentials not found";
+/// What else Docker's own helpers say on their standard output. All else there may be a secret.
+const KNOWN: [&str; 2] = ["no credentials server URL", "no credentials username"];
 /// The name under which Docker keeps the login for Docker Hub.
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
 
@@ -20,23 +25,34 @@ pub struct DockerLogins {
     file: PathBuf,
     /// Where helpers are looked for instead of `PATH`.
     path: Option<String>,
+    patience: Duration,
+    cancel: Cancel,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct DockerConfig {
-    auths: BTreeMap<String, Entry>,
-    creds_store: Option<String>,
-    cred_helpers: BTreeMap<String, String>,
+    #[serde(deserialize_with = "null_is_empty")]
+    auths: BTreeMap<String, Option<Entry>>,
+    #[serde(deserialize_with = "null_is_empty")]
+    creds_store: String,
+    /// None for the file itself, whatever the store is.
+    #[serde(deserialize_with = "null_is_empty")]
+    cred_helpers: BTreeMap<String, Option<String>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "lowercase")]
 struct Entry {
+    #[serde(deserialize_with = "null_is_empty")]
     auth: String,
+    #[serde(deserialize_with = "null_is_empty")]
     username: String,
+    #[serde(deserialize_with = "null_is_empty")]
     password: String,
+    #[serde(deserialize_with = "null_is_empty")]
     identitytoken: String,
+    #[serde(deserialize_with = "null_is_empty")]
     registrytoken: String,
 }
 
@@ -59,7 +75,12 @@ impl DockerLogins {
 
     /// Those of one file, which need not be there.
     pub fn in_file(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), path: None }
+        Self { file: file.into(), path: None, patience: PATIENCE, cancel: Cancel::default() }
+    }
+
+    /// Helpers are not waited for once this is cancelled.
+    pub fn until(self, cancel: Cancel) -> Self {
+        Self { cancel, ..self }
     }
 
     fn config(&self) -> Result<DockerConfig, ImageError> {
@@ -68,6 +89,10 @@ impl DockerLogins {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Default::default()),
             Err(error) => return Err(ImageError::io("read", &self.file)(error)),
         };
+        // As Docker takes an empty file.
+        if bytes.trim_ascii().is_empty() {
+            return Ok(Default::default());
+        }
         // Only the place is told of a mistake: the words around it may be a secret.
         serde_json::from_slice(&bytes).map_err(|error| ImageError::DockerConfig {
             file: self.file.clone(),
@@ -82,27 +107,30 @@ impl DockerLogins {
         if let Some(path) = &self.path {
             command.env("PATH", path);
         }
-        command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => failed(format!(
+        let asked = ask(command.arg("get"), server.as_bytes(), self.patience, &self.cancel);
+        let Said { status, output, complaint } = asked.map_err(|silence| match silence {
+            Silence::NotInstalled => failed(format!(
                 "it is not on the PATH; install it, or take it out of {}",
                 self.file.display()
             )),
-            _ => failed(error.to_string()),
+            Silence::Failed(reason) => failed(reason),
+            Silence::Cancelled => ImageError::Cancelled,
         })?;
-        // A helper that does not read its input says why on its output.
-        let _ = child.stdin.take().expect("it was piped").write_all(server.as_bytes());
-        let output = child.wait_with_output().map_err(|error| failed(error.to_string()))?;
-        if !output.status.success() {
+        if !status.success() {
             // Standard output of a failure is the reason, by the helpers' protocol.
-            let said = [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).join(" ");
-            if said.contains(NOT_FOUND) {
+            let output = String::from_utf8_lossy(&output);
+            if [&output, complaint.as_str()].iter().any(|said| said.contains(NOT_FOUND)) {
                 return Ok(None);
             }
-            return Err(failed(format!("{}: {}", output.status, said.trim())));
+            let known = KNOWN.into_iter().find(|known| output.contains(known));
+            let reason = match known.unwrap_or(&complaint) {
+                "" => format!("`echo {server} | {program} get` tells why"),
+                said => said.to_owned(),
+            };
+            return Err(failed(format!("{status}: {reason}")));
         }
-        let answer: HelperAnswer = serde_json::from_slice(&output.stdout)
-            .map_err(|_| failed("its answer is not understood".to_owned()))?;
+        let answer: HelperAnswer =
+            serde_json::from_slice(&output).map_err(|_| failed("its answer is not understood".to_owned()))?;
         let secret = Secret::new(answer.secret);
         Ok(Some(match answer.username.as_str() {
             "<token>" => Login::IdentityToken(secret),
@@ -117,15 +145,16 @@ impl Logins for DockerLogins {
         let names = names_of(registry);
         let server = &names[0];
         let own = names.iter().find_map(|name| config.cred_helpers.get(name));
-        if let Some(helper) = own {
-            return self.ask_helper(helper, server);
-        }
-        if let Some(helper) = config.creds_store.as_deref().filter(|helper| !helper.is_empty())
-            && let Some(login) = self.ask_helper(helper, server)?
-        {
-            return Ok(Some(login));
+        let is_own = own.is_some();
+        let helper = own.map_or(Some(&config.creds_store), Option::as_ref);
+        if let Some(helper) = helper.filter(|helper| !helper.is_empty()) {
+            let login = self.ask_helper(helper, server)?;
+            if login.is_some() || is_own {
+                return Ok(login);
+            }
         }
         let entry = config.auths.iter().find(|(key, _)| names.contains(&stripped(key)));
+        let entry = entry.and_then(|(key, entry)| Some((key, entry.as_ref()?)));
         entry.map_or(Ok(None), |(key, entry)| entry.login(&self.file, key))
     }
 }
@@ -179,7 +208,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("config.json"), config).unwrap();
         let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
-        let logins = DockerLogins { file: folder.path().join("config.json"), path: Some(path) };
+        let file = DockerLogins::in_file(folder.path().join("config.json"));
+        let logins = DockerLogins { path: Some(path), ..file };
         (folder, logins)
     }
 
@@ -210,21 +240,44 @@ mod tests {
     }
 
     #[test]
+    fn what_docker_takes_for_nothing_is_nothing() {
+        for nothing in ["", " \n", "{}", r#"{"auths": null, "credsStore": null, "credHelpers": null}"#] {
+            let (_folder, logins) = logins(nothing);
+            assert_eq!(logins.login("a.example").unwrap(), None, "{nothing}");
+        }
+        let (_folder, logins) = logins(
+            r#"{"credsStore": "absent-here", "credHelpers": {"a.example": "", "b.example": null},
+                "auths": {"a.example": {"auth": "bWU6b2xk", "identitytoken": null}, "b.example": null}}"#,
+        );
+        assert_eq!(logins.login("a.example").unwrap(), password("me", "old"));
+        assert_eq!(logins.login("b.example").unwrap(), None);
+    }
+
+    #[test]
     fn a_helper_is_asked_for_the_server_and_the_registrys_own_comes_first() {
         let (folder, logins) =
             logins(r#"{"credsStore": "store", "credHelpers": {"own.example": "own"}, "auths": {}}"#);
         helper(&folder, "own", r#"read -r server; echo "{\"Username\":\"<token>\",\"Secret\":\"$server\"}""#);
         let store = r#"read -r server; case $server in
             *docker.io*) echo "{\"ServerURL\":\"\",\"Username\":\"$1\",\"Secret\":\"$server\"}" ;;
-            broken*) echo locked; exit 3 ;;
+            broken*) echo hidden; echo locked >&2; exit 3 ;;
+            mute*) echo hidden; exit 3 ;;
+            nameless*) echo "no credentials username"; exit 1 ;;
             *) echo "credentials not found in native keychain"; exit 1 ;; esac"#;
         helper(&folder, "store", store);
         let own = logins.login("own.example").unwrap();
         assert_eq!(own, Some(Login::IdentityToken(Secret::new("own.example"))));
         assert_eq!(logins.login("docker.io").unwrap(), password("get", DOCKER_HUB_KEY));
         assert_eq!(logins.login("unknown.example").unwrap(), None);
-        let error = logins.login("broken.example").unwrap_err().to_string();
-        assert!(error.contains("docker-credential-store") && error.contains("locked"), "{error}");
+        for (server, words) in [
+            ("broken.example", "exit status: 3: locked"),
+            ("mute.example", "`echo mute.example | docker-credential-store get` tells why"),
+            ("nameless.example", "no credentials username"),
+        ] {
+            let error = logins.login(server).unwrap_err().to_string();
+            assert!(error.contains("docker-credential-store") && error.contains(words), "{error}");
+            assert!(!error.contains("hidden"), "{error}");
+        }
     }
 
     #[test]
@@ -232,6 +285,19 @@ mod tests {
         let (_folder, logins) = logins(r#"{"credsStore": "absent-here"}"#);
         let error = logins.login("registry.example").unwrap_err().to_string();
         assert!(error.contains("docker-credential-absent-here") && error.contains("PATH"), "{error}");
+    }
+
+    #[test]
+    fn a_helper_that_hangs_is_not_waited_for() {
+        let (folder, logins) = logins(r#"{"credsStore": "slow"}"#);
+        helper(&folder, "slow", "sleep 5; true");
+        let hurried = DockerLogins { patience: Duration::from_millis(100), ..logins.clone() };
+        let error = hurried.login("registry.example").unwrap_err().to_string();
+        assert!(error.contains("docker-credential-slow") && error.contains("within 0.1 s"), "{error}");
+        let cancel = Cancel::default();
+        cancel.flag().store(true, std::sync::atomic::Ordering::Relaxed);
+        let error = logins.until(cancel).login("registry.example").unwrap_err();
+        assert!(matches!(error, ImageError::Cancelled), "{error}");
     }
 
     #[test]

@@ -19,11 +19,17 @@ pub struct BlobReader<'r> {
     repository: &'r Repository,
     blob: Digest,
     position: u64,
-    body: Option<Box<dyn Read + Send + Sync>>,
+    body: Option<Body>,
     /// None where the beginning is not read.
     hasher: Option<Hasher>,
     attempts: Attempts<'r>,
     progress: &'r dyn Progress,
+}
+
+struct Body {
+    reader: Box<dyn Read + Send + Sync>,
+    /// Whether nothing but the end of the connection tells its end, so that it may have broken.
+    is_open_ended: bool,
 }
 
 impl<'r> BlobReader<'r> {
@@ -45,7 +51,7 @@ impl<'r> BlobReader<'r> {
     }
 
     /// Asks for what is still to come.
-    fn open(&self) -> Result<Box<dyn Read + Send + Sync>, ImageError> {
+    fn open(&self) -> Result<Body, ImageError> {
         let rest = format!("blobs/{}", Sha256::from(self.blob));
         let url = self.registries.url(self.repository, &rest)?;
         let mut headers = Vec::new();
@@ -60,9 +66,10 @@ impl<'r> BlobReader<'r> {
             206 => 0,
             _ => return Err(refusal(&mut answer)),
         };
+        let is_open_ended = answer.length().is_none() && answer.header("transfer-encoding").is_none();
         let mut body = answer.response.into_body().into_with_config().limit(u64::MAX).reader();
         io::copy(&mut (&mut body).take(skip), &mut io::sink()).map_err(|error| self.broken(error))?;
-        Ok(Box::new(body))
+        Ok(Body { reader: Box::new(body), is_open_ended })
     }
 
     fn broken(&self, error: io::Error) -> ImageError {
@@ -78,7 +85,12 @@ impl<'r> BlobReader<'r> {
             }
         };
         let left = (self.blob.size() - self.position).min(buffer.len() as u64) as usize;
-        let read = body.read(&mut buffer[..left]).map_err(|error| self.broken(error))?;
+        let is_open_ended = body.is_open_ended;
+        let read = body.reader.read(&mut buffer[..left]).map_err(|error| self.broken(error))?;
+        if read == 0 && is_open_ended {
+            let reason = format!("it ended after {} of {} bytes", self.position, self.blob.size());
+            return Err(ImageError::Connection { what: self.what(), reason });
+        }
         self.position += read as u64;
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&buffer[..read]);
@@ -86,7 +98,7 @@ impl<'r> BlobReader<'r> {
         let ended = self.position == self.blob.size();
         if ended {
             // The connection is free for another request once its end was seen.
-            let _ = self.body.take().map(|mut body| body.read(&mut [0]));
+            let _ = self.body.take().map(|mut body| body.reader.read(&mut [0]));
         }
         if ended || read == 0 {
             self.check_end()?;

@@ -19,6 +19,7 @@ use tokio::runtime::Runtime;
 use url::Url;
 
 use super::{ImageError, Login, Repository, Secret};
+use crate::executor::Cancel;
 
 /// A token is renewed so long before it ends, for what is under way then.
 const MARGIN: Duration = Duration::from_secs(5 * 60);
@@ -54,6 +55,7 @@ impl EcrRegistry {
 pub struct Ecr {
     /// Certificates that are trusted beside the machine's.
     ca_bundle: Option<PathBuf>,
+    cancel: Cancel,
     runtime: OnceLock<Runtime>,
     /// By region; none where the user has no credentials.
     clients: Mutex<HashMap<String, Option<Client>>>,
@@ -64,16 +66,16 @@ pub struct Ecr {
 }
 
 impl Ecr {
-    /// Trusts a file of certificates beside the machine's.
-    pub fn new(ca_bundle: Option<PathBuf>) -> Self {
-        Self { ca_bundle, ..Self::default() }
+    /// Trusts a file of certificates beside the machine's, and ends when it is cancelled.
+    pub fn new(ca_bundle: Option<PathBuf>, cancel: Cancel) -> Self {
+        Self { ca_bundle, cancel, ..Self::default() }
     }
 
     /// A fresh login; none where the user has no AWS credentials.
     pub fn login(&self, host: &str, registry: &EcrRegistry) -> Result<Option<Login>, ImageError> {
         let Some(client) = self.client(host, registry)? else { return Ok(None) };
         let unusable = |reason: String| ImageError::Login { registry: host.to_owned(), reason };
-        let answer = self.wait(client.get_authorization_token().send());
+        let answer = self.wait(client.get_authorization_token().send())?;
         let answer =
             answer.map_err(|error| unusable(format!("AWS gives no token for it: {}", words(&error))))?;
         let data = answer.authorization_data.unwrap_or_default().into_iter().next();
@@ -108,12 +110,12 @@ impl Ecr {
         let refused =
             |words: String| ImageError::Forbidden { what: format!("preparing {repository} in ECR"), words };
         let found =
-            self.wait(client.describe_repositories().registry_id(account).repository_names(name).send());
+            self.wait(client.describe_repositories().registry_id(account).repository_names(name).send())?;
         match found {
             Ok(_) => {}
             Err(error) if is(&error, "RepositoryNotFoundException") => {
                 let made =
-                    self.wait(client.create_repository().registry_id(account).repository_name(name).send());
+                    self.wait(client.create_repository().registry_id(account).repository_name(name).send())?;
                 match made {
                     Ok(_) => {}
                     Err(error) if is(&error, "RepositoryAlreadyExistsException") => {}
@@ -156,8 +158,8 @@ impl Ecr {
         let config = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new(registry.region.clone()))
             .http_client(http);
-        let config = self.wait(config.load());
-        let client = match self.wait(credentials(&config)) {
+        let config = self.wait(config.load())?;
+        let client = match self.wait(credentials(&config))? {
             Ok(true) => Some(Client::new(&config)),
             Ok(false) => None,
             Err(reason) => return Err(unusable(format!("the AWS credentials cannot be used: {reason}"))),
@@ -174,13 +176,18 @@ impl Ecr {
         Ok(trusted.with_pem_certificate(std::fs::read(file).map_err(ImageError::io("read", file))?))
     }
 
-    /// Waits for an answer of AWS.
-    fn wait<F: Future>(&self, question: F) -> F::Output {
+    /// Waits for an answer of AWS, until it is cancelled.
+    fn wait<F: Future>(&self, question: F) -> Result<F::Output, ImageError> {
         let runtime = self.runtime.get_or_init(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("an event loop can be started")
         });
-        runtime.block_on(question)
+        runtime.block_on(async {
+            tokio::select! {
+                answer = question => Ok(answer),
+                () = self.cancel.wait() => Err(ImageError::Cancelled),
+            }
+        })
     }
 }
 

@@ -8,7 +8,8 @@ use std::path::Path;
 use bollard::auth::DockerCredentials;
 
 use super::plan::Plan;
-use super::{Login, Platform, Reference};
+use super::{ImageError, Login, Platform, Reference};
+use super::{layer, tar};
 use crate::archive::{ArchiveError, write_directory, write_tar};
 use crate::executor::{BuildError, Engine, ExecutionError, ImageBuild};
 use crate::language::Architecture;
@@ -27,6 +28,9 @@ pub enum EngineBuildError {
     /// The cache.
     #[error("{0}")]
     Store(#[from] StoreError),
+    /// A layer that would be another in an image.
+    #[error("{0}")]
+    Layer(#[from] ImageError),
     /// Two of the plan's files exclude each other.
     #[error("{0}")]
     Tree(#[from] TreeError),
@@ -130,7 +134,9 @@ fn context(store: &Store, plan: &Plan) -> Result<Tree, EngineBuildError> {
     let path = |name: &str| RelPath::new(name).expect("one name is a path");
     context.insert(&path("Dockerfile"), Node::File(FileEntry { digest, executable: false }))?;
     for (number, layer) in plan.layers.iter().enumerate() {
-        context.insert(&path(&layer_folder(number)), Node::Directory(store.tree(&layer.tree)?))?;
+        let tree = store.tree(&layer.tree)?;
+        tar::check(&tree, &layer::place(&layer.directory)?)?;
+        context.insert(&path(&layer_folder(number)), Node::Directory(tree))?;
     }
     Ok(context)
 }
@@ -139,8 +145,8 @@ fn layer_folder(number: usize) -> String {
     format!("layer-{}", number + 1)
 }
 
-/// Instructions of <https://docs.docker.com/reference/dockerfile/>; lists and texts in their JSON
-/// form, in which nothing is expanded.
+/// Instructions of <https://docs.docker.com/reference/dockerfile/>. In what is run nothing is
+/// expanded; in all else variables are, in lists in their JSON form, too, unless they are escaped.
 fn dockerfile(plan: &Plan) -> String {
     let list = |words: &[String]| serde_json::to_string(words).expect("a list of texts");
     let mut text = format!("FROM {}\n", plan.base);
@@ -148,21 +154,21 @@ fn dockerfile(plan: &Plan) -> String {
         let _ = writeln!(text, "RUN {}", list(&["/bin/sh".to_owned(), "-c".to_owned(), command.clone()]));
     }
     for (number, layer) in plan.layers.iter().enumerate() {
-        let places =
-            [format!("{}/", layer_folder(number)), format!("{}/", layer.directory.trim_end_matches('/'))];
+        let directory = escaped(layer.directory.trim_end_matches('/'));
+        let places = [format!("{}/", layer_folder(number)), format!("{directory}/")];
         let _ = writeln!(text, "COPY {}", list(&places));
     }
     for (name, value) in &plan.environment {
-        let _ = writeln!(text, "ENV {name}={}", quoted(value));
+        let _ = writeln!(text, "ENV {}={}", escaped(name), quoted(value));
     }
     for (name, value) in &plan.labels {
         let _ = writeln!(text, "LABEL {}={}", quoted(name), quoted(value));
     }
     if let Some(directory) = &plan.working_directory {
-        let _ = writeln!(text, "WORKDIR {directory}");
+        let _ = writeln!(text, "WORKDIR {}", escaped(directory));
     }
     if let Some(user) = &plan.user {
-        let _ = writeln!(text, "USER {user}");
+        let _ = writeln!(text, "USER {}", escaped(user));
     }
     if !plan.entrypoint.is_empty() {
         let _ = writeln!(text, "ENTRYPOINT {}", list(&plan.entrypoint));
@@ -171,6 +177,18 @@ fn dockerfile(plan: &Plan) -> String {
         let _ = writeln!(text, "CMD {}", list(&plan.command));
     }
     text
+}
+
+/// A word without quotes in which the Dockerfile's parser expands nothing.
+fn escaped(word: &str) -> String {
+    let mut escaped = String::new();
+    for character in word.chars() {
+        if matches!(character, '"' | '\'' | '\\' | '$' | ' ' | '\t') {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
 }
 
 /// A text in which the Dockerfile's parser expands nothing.
@@ -217,25 +235,50 @@ mod tests {
             base: "base:1".into(),
             architecture: Architecture::X64,
             run: vec!["apt-get update && echo \"$HOME\"".into()],
-            layers: vec![layer("/function"), layer("/var/task/")],
-            environment: vec![("GREETING".into(), "say \"$HI\" \\o/".into())],
+            layers: vec![layer("/function"), layer("/var/task/"), layer("/o'$A \\b")],
+            environment: vec![("GREETING".into(), "say \"$HI\" \\o/".into()), ("A$B".into(), String::new())],
             labels: vec![("a.b".into(), "c d".into())],
-            working_directory: Some("/var/task".into()),
-            user: Some("1000:1000".into()),
-            entrypoint: vec!["/run".into(), "it".into()],
+            working_directory: Some("/var/$TASK ${A}".into()),
+            user: Some("$USER:1000".into()),
+            entrypoint: vec!["/run".into(), "$it".into()],
             command: vec!["a b".into()],
         };
         let expected = r#"FROM base:1
 RUN ["/bin/sh","-c","apt-get update && echo \"$HOME\""]
 COPY ["layer-1/","/function/"]
 COPY ["layer-2/","/var/task/"]
+COPY ["layer-3/","/o\\'\\$A\\ \\\\b/"]
 ENV GREETING="say \"\$HI\" \\o/"
+ENV A\$B=""
 LABEL "a.b"="c d"
-WORKDIR /var/task
-USER 1000:1000
-ENTRYPOINT ["/run","it"]
+WORKDIR /var/\$TASK\ \${A}
+USER \$USER:1000
+ENTRYPOINT ["/run","$it"]
 CMD ["a b"]
 "#;
         assert_eq!(dockerfile(&plan), expected);
+    }
+
+    #[test]
+    fn a_file_that_a_layer_would_take_for_another_is_refused() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::open(cache.path()).unwrap();
+        let hides = RelPath::new("lib/.wh.x").unwrap();
+        let tree = Tree::empty().with(&hides, Node::Directory(Tree::empty())).unwrap();
+        let layer = PlannedLayer { directory: "/var/task".into(), tree: store.put_tree(&tree).unwrap() };
+        let plan = Plan {
+            base: "base:1".into(),
+            architecture: Architecture::X64,
+            run: Vec::new(),
+            layers: vec![layer],
+            environment: Vec::new(),
+            labels: Vec::new(),
+            working_directory: None,
+            user: None,
+            entrypoint: Vec::new(),
+            command: Vec::new(),
+        };
+        let error = context(&store, &plan).unwrap_err().to_string();
+        assert!(error.contains("var/task/lib/.wh.x") && error.contains("rename it"), "{error}");
     }
 }

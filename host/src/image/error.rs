@@ -20,14 +20,11 @@ pub enum ImageError {
         reason: String,
     },
     /// The registry's certificate is not trusted.
-    #[error(
-        "{what}: its certificate is not trusted: {reason}; \
-         give the bundle of its authority as the CA bundle or in SSL_CERT_FILE"
-    )]
+    #[error("{what}: its certificate is not trusted: {reason}")]
     Certificate {
         /// What was to be done.
         what: String,
-        /// Why.
+        /// Why, and what to do.
         reason: String,
     },
     /// A file of certificates is of no use.

@@ -1,18 +1,16 @@
 //! Google's registries: logins by an access token.
 
-use std::io::Read;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
+use super::helper::{PATIENCE, Said, Silence, ask};
 use super::{ImageError, Login, Secret};
+use crate::executor::Cancel;
 
 /// The user that stands for whoever has an access token:
 /// <https://cloud.google.com/artifact-registry/docs/docker/authentication#token>.
 const USER: &str = "oauth2accesstoken";
 /// Variables with a token: of Google's command line tool, and as others name it.
 const VARIABLES: [&str; 2] = ["CLOUDSDK_AUTH_ACCESS_TOKEN", "GOOGLE_OAUTH_ACCESS_TOKEN"];
-/// A tool that does not answer so long is taken for dead.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whether a registry is Google's.
 pub fn is_google(host: &str) -> bool {
@@ -26,50 +24,30 @@ pub fn login_of_environment() -> Option<Login> {
 }
 
 /// The login of Google's command line tool; none where it is not installed.
-pub fn login_of_tool(registry: &str) -> Result<Option<Login>, ImageError> {
-    let unusable = |reason: String| ImageError::Login { registry: registry.to_owned(), reason };
-    let started = Command::new("gcloud")
-        .args(["auth", "print-access-token"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut tool = match started {
-        Ok(tool) => tool,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unusable(format!("gcloud cannot be run: {error}"))),
+pub fn login_of_tool(registry: &str, cancel: &Cancel) -> Result<Option<Login>, ImageError> {
+    let mut command = Command::new("gcloud");
+    let asked = ask(command.args(["auth", "print-access-token"]), b"", PATIENCE, cancel);
+    let Said { status, output, complaint } = match asked {
+        Ok(said) => said,
+        Err(Silence::NotInstalled) => return Ok(None),
+        Err(Silence::Cancelled) => return Err(ImageError::Cancelled),
+        Err(Silence::Failed(reason)) => {
+            let reason = format!("gcloud: {reason}");
+            return Err(ImageError::Login { registry: registry.to_owned(), reason });
+        }
     };
-    if !ends_in_time(&mut tool) {
-        return Err(unusable("gcloud did not answer within a minute".to_owned()));
-    }
-    let (mut said, mut complained) = (String::new(), String::new());
-    let _ = tool.stdout.take().map(|mut out| out.read_to_string(&mut said));
-    let _ = tool.stderr.take().map(|mut out| out.read_to_string(&mut complained));
-    match tool.wait() {
-        Ok(status) if status.success() && !said.trim().is_empty() => Ok(Some(login(&said))),
-        _ => Err(ImageError::Nobody {
+    let token = String::from_utf8_lossy(&output);
+    match status.success() && !token.trim().is_empty() {
+        true => Ok(Some(login(&token))),
+        false => Err(ImageError::Nobody {
             registry: registry.to_owned(),
-            reason: format!("`gcloud auth print-access-token` gives no token: {}", complained.trim()),
+            reason: format!("`gcloud auth print-access-token` gives no token: {complaint}"),
         }),
     }
 }
 
 fn login(token: &str) -> Login {
     Login::Password { user: USER.to_owned(), password: Secret::new(token.trim()) }
-}
-
-/// Whether a program ended; one that does not is killed. What it says is shorter than a pipe holds.
-fn ends_in_time(tool: &mut Child) -> bool {
-    let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        match tool.try_wait() {
-            Ok(None) => std::thread::sleep(Duration::from_millis(20)),
-            _ => return true,
-        }
-    }
-    let _ = tool.kill();
-    let _ = tool.wait();
-    false
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ureq::config::RedirectAuthHeaders;
 use ureq::http::{Request, Response};
@@ -11,6 +12,10 @@ use ureq::{Agent, Body, SendBody};
 use url::Url;
 
 use super::{ImageError, RegistrySettings};
+
+/// A body of more bytes waits, for a second at most, until the other side wants it: what is refused
+/// is then refused in words, and not by a connection that breaks.
+const ASKS_FIRST: u64 = 1 << 20;
 
 /// What is sent.
 pub struct Outgoing<'r> {
@@ -33,20 +38,25 @@ pub struct Http {
     /// certificates takes some milliseconds.
     secure: OnceLock<(Agent, Agent)>,
     plain: Agent,
+    stopped: AtomicBool,
 }
 
 impl Http {
     pub fn new(settings: RegistrySettings) -> Self {
         let plain = builder(&settings).proxy(None).build().new_agent();
-        Self { settings, secure: OnceLock::new(), plain }
+        Self { settings, secure: OnceLock::new(), plain, stopped: AtomicBool::new(false) }
     }
 
-    /// Sends a request; any status is an answer.
+    /// Sends a request; any status is an answer, that of a redirection only where something is sent.
     pub fn send(&self, what: &str, outgoing: Outgoing<'_>) -> Result<Response<Body>, ImageError> {
         let agent = match outgoing.url.scheme() {
             "https" => self.secure(is_loopback(outgoing.url))?,
             _ => self.plain.clone(),
         };
+        // One that was just made may be unknown to who stops.
+        if self.stopped.load(Ordering::Acquire) {
+            return Err(ImageError::Cancelled);
+        }
         let mut request = Request::builder().method(outgoing.method).uri(outgoing.url.as_str());
         for (name, value) in outgoing.headers {
             request = request.header(*name, value);
@@ -57,25 +67,28 @@ impl Http {
         if let Some(length) = length {
             request = request.header("content-length", length);
         }
+        if length.is_some_and(|length| length > ASKS_FIRST) {
+            request = request.header("expect", "100-continue");
+        }
         let mut nothing = io::empty();
-        let answer = match (outgoing.body, sends) {
-            (Some(body), _) => {
-                let body = SendBody::from_reader(body.reader);
-                request.body(body).map_err(ureq::Error::from).and_then(|request| agent.run(request))
+        let answer = match sends {
+            true => {
+                let reader = outgoing.body.map_or(&mut nothing as &mut dyn Read, |body| body.reader);
+                let request = request.body(SendBody::from_reader(reader)).map_err(ureq::Error::from);
+                request.and_then(|request| {
+                    // Whoever has the body follows, for it has to be opened again.
+                    let request = agent.configure_request(request).max_redirects(0);
+                    agent.run(request.max_redirects_will_error(false).build())
+                })
             }
-            (None, true) => {
-                let body = SendBody::from_reader(&mut nothing);
-                request.body(body).map_err(ureq::Error::from).and_then(|request| agent.run(request))
-            }
-            (None, false) => {
-                request.body(()).map_err(ureq::Error::from).and_then(|request| agent.run(request))
-            }
+            false => request.body(()).map_err(ureq::Error::from).and_then(|request| agent.run(request)),
         };
         answer.map_err(|error| self.explain(what, error))
     }
 
     /// Ends what is under way on other threads; nothing can be sent afterwards.
     pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
         self.plain.clone().shutdown();
         if let Some((proxied, direct)) = self.secure.get() {
             proxied.clone().shutdown();
@@ -102,6 +115,9 @@ impl Http {
     }
 
     fn explain(&self, what: &str, error: ureq::Error) -> ImageError {
+        if self.stopped.load(Ordering::Acquire) {
+            return ImageError::Cancelled;
+        }
         let what = what.to_owned();
         let seconds = |wait: std::time::Duration| wait.as_secs_f32();
         let text = match error {
@@ -124,8 +140,14 @@ impl Http {
         if holds(&["InvalidContentType", "corrupt message"]) {
             return ImageError::SpeaksPlainHttp { what };
         }
+        if text.contains("CaUsedAsEndEntity") {
+            let reason = "it is one of an authority (CA:TRUE), with which no server may show itself; give the \
+                          server one with CA:FALSE, signed by that authority or by itself";
+            return ImageError::Certificate { what, reason: reason.to_owned() };
+        }
         if holds(&["invalid peer certificate", "UnknownIssuer", "certificate"]) {
-            return ImageError::Certificate { what, reason: text };
+            let hint = "give the bundle of its authority as the CA bundle or in SSL_CERT_FILE";
+            return ImageError::Certificate { what, reason: format!("{text}; {hint}") };
         }
         ImageError::Connection { what, reason: text }
     }

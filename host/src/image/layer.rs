@@ -108,7 +108,7 @@ fn found(store: &Store, key: &Digest) -> Result<Option<Layer>, ImageError> {
 }
 
 /// An absolute directory as a path below the root.
-fn place(directory: &str) -> Result<RelPath, ImageError> {
+pub fn place(directory: &str) -> Result<RelPath, ImageError> {
     let bad = |reason: String| ImageError::Layer { path: format!("the directory `{directory}`"), reason };
     let below = directory.strip_prefix('/').ok_or_else(|| bad("it is not absolute".to_owned()))?;
     RelPath::new(below.trim_end_matches('/')).map_err(|error| bad(error.to_string()))

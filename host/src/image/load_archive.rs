@@ -1,6 +1,7 @@
-use std::collections::HashSet;
-use std::io::{self, Read, Write};
-use std::path::Path;
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -9,7 +10,9 @@ use super::{Content, Image, ImageError, Progress, Reference, Registries};
 use crate::store::Store;
 use crate::tree::Digest;
 
-/// Writes an image to a file as `docker load` takes it. The file appears whole or not at all.
+/// Writes an image to a file as `docker load` takes it: a tar with the configuration, the layers as
+/// they are kept, and `manifest.json`. The file appears whole or not at all. Layers of the base that
+/// the file has already are not fetched again.
 pub fn write_load_archive(
     registries: &Registries,
     image: &Image,
@@ -18,40 +21,43 @@ pub fn write_load_archive(
     path: &Path,
     progress: &dyn Progress,
 ) -> Result<(), ImageError> {
+    let earlier = Earlier::read(path);
     let mut file = file_beside(path)?;
-    stream_load_archive(registries, image, names, store, &mut file, progress).map_err(
-        |error| match error {
+    stream(registries, image, names, store, earlier.as_ref(), &mut file, progress).map_err(|error| {
+        match error {
             ImageError::Io { action: "write", source, .. } => ImageError::io("write", path)(source),
             other => other,
-        },
-    )?;
+        }
+    })?;
     file.as_file().sync_all().map_err(ImageError::io("write", path))?;
     file.persist(path).map_err(|error| ImageError::io("write", path)(error.error))?;
     Ok(())
 }
 
-/// Writes an image as `docker load` takes it: a tar with the configuration, the layers as they are
-/// kept, and `manifest.json`. On an error the writer has got a part of it.
-pub fn stream_load_archive(
+/// On an error the writer has got a part of it.
+fn stream(
     registries: &Registries,
     image: &Image,
     names: &[Reference],
     store: &Store,
+    earlier: Option<&Earlier>,
     writer: &mut dyn Write,
     progress: &dyn Progress,
 ) -> Result<(), ImageError> {
     let mut tar = tar::Builder::new(io::BufWriter::with_capacity(128 * 1024, writer));
-    let layer_name = |blob: &Digest| format!("{}.tar.gz", blob.hex());
     let config_name = format!("sha256:{}", image.config_digest().hex());
     entry(&mut tar, &config_name, image.config.len() as u64, image.config.as_slice())?;
     let mut written = HashSet::new();
     for layer in image.layers.iter().filter(|layer| written.insert(layer.blob)) {
         let blob = &layer.blob;
-        let content = match &layer.from {
-            None => Content::Stored(store),
-            Some(repository) => Content::Remote(registries, repository),
+        let content: Box<dyn Read> = match &layer.from {
+            None => Content::Stored(store).open(blob, 0, progress)?,
+            Some(repository) => match earlier.and_then(|earlier| earlier.layer(blob)) {
+                Some(found) => Box::new(found),
+                None => Content::Remote(registries, repository).open(blob, 0, progress)?,
+            },
         };
-        entry(&mut tar, &layer_name(blob), blob.size(), content.open(blob, 0, progress)?)?;
+        entry(&mut tar, &layer_name(blob), blob.size(), content)?;
     }
     // Docker's names of images have a tag and no digest.
     let tags: Vec<String> =
@@ -62,6 +68,41 @@ pub fn stream_load_archive(
     let manifest = manifest.to_string();
     entry(&mut tar, "manifest.json", manifest.len() as u64, manifest.as_bytes())?;
     tar.into_inner().and_then(|mut writer| writer.flush()).map_err(failed)
+}
+
+fn layer_name(blob: &Digest) -> String {
+    format!("{}.tar.gz", blob.hex())
+}
+
+/// The archive that is to be replaced.
+struct Earlier {
+    file: File,
+    /// Where its entries begin.
+    begins: HashMap<PathBuf, u64>,
+}
+
+impl Earlier {
+    /// None where there is none that can be read.
+    fn read(path: &Path) -> Option<Self> {
+        let file = File::open(path).ok()?;
+        let mut begins = HashMap::new();
+        for entry in tar::Archive::new(&file).entries_with_seek().ok()? {
+            let entry = entry.ok()?;
+            begins.insert(entry.path().ok()?.into_owned(), entry.raw_file_position());
+        }
+        Some(Self { file, begins })
+    }
+
+    /// A layer that it holds whole.
+    fn layer(&self, blob: &Digest) -> Option<impl Read> {
+        let begin = *self.begins.get(Path::new(&layer_name(blob)))?;
+        let read = || {
+            (&self.file).seek(SeekFrom::Start(begin))?;
+            Ok::<_, io::Error>((&self.file).take(blob.size()))
+        };
+        let found = Digest::of_reader(&mut read().ok()?).ok()?;
+        if found == *blob { read().ok() } else { None }
+    }
 }
 
 fn entry(

@@ -26,6 +26,18 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Shorter ones are told by nothing, and would be found in any word.
+const SHORTEST: usize = 4;
+
+/// A text in which secrets are blotted out.
+pub fn masked(text: &str, secrets: &[Secret]) -> String {
+    let mut secrets: Vec<&str> = secrets.iter().map(Secret::reveal).collect();
+    // One may be a part of another.
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    let long = secrets.into_iter().filter(|secret| secret.len() >= SHORTEST);
+    long.fold(text.to_owned(), |text, secret| text.replace(secret, "****"))
+}
+
 /// What a registry is told of who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Login {
@@ -138,6 +150,12 @@ impl Logins for ExplicitLogins {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_are_blotted_out_whole() {
+        let secrets = ["hidden", "hidden-too", "a"].map(Secret::new);
+        assert_eq!(masked("a hidden-too, hidden", &secrets), "a ****, ****");
+    }
 
     #[test]
     fn a_login_does_not_show_its_secret() {

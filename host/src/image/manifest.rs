@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::media::{DOCKER_INDEX, OCI_INDEX, SCHEMA_1};
+use super::null::null_is_empty;
 use super::{Family, ImageError, Sha256};
 use crate::tree::Digest;
 
@@ -19,7 +20,7 @@ pub struct Descriptor {
     /// Its SHA-256.
     pub digest: Sha256,
     /// What else is told of it.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "null_is_empty", skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
     /// For an entry of an index: the machine that it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,11 +64,12 @@ pub struct Manifest {
     /// 2.
     pub schema_version: u32,
     /// The manifest's own media type.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub media_type: String,
     /// The configuration.
     pub config: Descriptor,
     /// The layers.
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub layers: Vec<Descriptor>,
 }
 
@@ -179,6 +181,16 @@ mod tests {
             mixed.config.media_type = other.config().to_owned();
             assert!(error(&mixed).contains("convert it"));
         }
+    }
+
+    #[test]
+    fn what_is_empty_may_be_null() {
+        let mut empty = serde_json::to_value(manifest(Family::Oci)).unwrap();
+        empty["mediaType"] = serde_json::Value::Null;
+        empty["config"]["annotations"] = serde_json::Value::Null;
+        empty["layers"] = serde_json::Value::Null;
+        let found = read("a:b", "", &serde_json::to_vec(&empty).unwrap()).unwrap();
+        assert!(matches!(found, Found::Image(found, Family::Oci) if found.layers.is_empty()));
     }
 
     #[test]

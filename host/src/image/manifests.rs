@@ -105,7 +105,10 @@ impl Registries {
         };
         Attempts::new(self.settings.retry, progress).run(|| match ask(method) {
             // An answer to HEAD has no words, and some registries do not know it.
-            Err(error) if method == "HEAD" && !error.passes() => ask("GET"),
+            Err(error) if method == "HEAD" && !error.passes() => match ask("GET") {
+                Err(ImageError::Missing { .. }) => Ok(None),
+                other => other,
+            },
             other => other,
         })
     }

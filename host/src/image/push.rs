@@ -22,6 +22,8 @@ pub struct PushOptions {
 pub struct Pushed {
     /// The image by its digest: what to hand out.
     pub reference: Reference,
+    /// Whether the name stood for the image already, and nothing of it was missing.
+    pub was_there: bool,
     /// How many blobs were there already.
     pub there: usize,
     /// How many were mounted from another repository.
@@ -57,7 +59,8 @@ impl Progress for Together<'_> {
 
 impl Registries {
     /// Pushes an image under a tag: what is missing of its blobs, a few at a time, and its manifest
-    /// last, so that no tag ever stands for half an image.
+    /// last, so that no tag ever stands for half an image. The blobs are looked at even where the tag
+    /// stands for the image already: a registry may have lost one of them.
     pub fn push(
         &self,
         image: &Image,
@@ -68,20 +71,24 @@ impl Registries {
     ) -> Result<Pushed, ImageError> {
         let repository = to.repository();
         let by_digest = repository.at(image.digest);
-        let mut pushed =
-            Pushed { reference: by_digest, there: 0, mounted: 0, uploaded: 0, uploaded_bytes: 0 };
+        let mut pushed = Pushed {
+            reference: by_digest,
+            was_there: false,
+            there: 0,
+            mounted: 0,
+            uploaded: 0,
+            uploaded_bytes: 0,
+        };
         let tag = to.tag().map(|tag| repository.tagged(tag)).transpose()?;
         let name = tag.unwrap_or_else(|| pushed.reference.clone());
-        match self.digest_for(Access::push(repository), &name, progress)? {
-            Some(there) if there == image.digest => {
-                pushed.there = image.layers.len() + 1;
-                return Ok(pushed);
-            }
-            Some(there) if !options.overwrite => {
-                let reference = name.to_string();
-                return Err(ImageError::TagTaken { reference, there, ours: image.digest });
-            }
-            _ => {}
+        let there = self.digest_for(Access::push(repository), &name, progress)?;
+        let is_ours = there == Some(image.digest);
+        if let Some(there) = there
+            && !is_ours
+            && !options.overwrite
+        {
+            let reference = name.to_string();
+            return Err(ImageError::TagTaken { reference, there, ours: image.digest });
         }
         let mut attempts = Attempts::new(self.settings.retry, progress);
         loop {
@@ -98,6 +105,9 @@ impl Registries {
                 }
             }
             pushed.there = blobs.saturating_sub(pushed.mounted + pushed.uploaded);
+            if is_ours && pushed.there == blobs {
+                return Ok(Pushed { was_there: true, ..pushed });
+            }
             match self.put_manifest(&name, &image.media_type, &image.manifest) {
                 Ok(()) => return Ok(pushed),
                 // Where it says that a blob is gone again, the blobs are looked at again, too.

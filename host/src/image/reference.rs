@@ -64,6 +64,13 @@ pub fn check_tag(tag: &str) -> Result<(), ReferenceError> {
     Ok(())
 }
 
+/// A registry's name as images carry it, however it is written: in small letters, Docker Hub by one
+/// of its names.
+pub fn registry_name(host: &str) -> String {
+    let name = host.to_ascii_lowercase();
+    if matches!(name.as_str(), "index.docker.io" | DOCKER_HUB_HOST) { DOCKER_HUB.to_owned() } else { name }
+}
+
 fn shown(character: char, at: usize) -> String {
     format!("`{}` (character {})", character.escape_default(), at + 1)
 }
@@ -142,9 +149,12 @@ impl FromStr for Repository {
         };
         check_host(registry).map_err(error)?;
         check_path(path).map_err(error)?;
-        let hub = matches!(registry, DOCKER_HUB | "index.docker.io" | DOCKER_HUB_HOST);
-        let registry = if hub { DOCKER_HUB } else { registry }.to_ascii_lowercase();
-        let path = if hub && !path.contains('/') { format!("library/{path}") } else { path.to_owned() };
+        let registry = registry_name(registry);
+        let path = if registry == DOCKER_HUB && !path.contains('/') {
+            format!("library/{path}")
+        } else {
+            path.to_owned()
+        };
         Ok(Self { registry, path })
     }
 }

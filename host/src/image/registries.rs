@@ -7,9 +7,13 @@ use url::Url;
 use super::answer::Answer;
 use super::challenge::Challenge;
 use super::http::{Http, Outgoing, Payload, is_loopback};
-use super::token::{Entrance, Source};
-use super::{Content, ImageError, Logins, Progress, RegistrySettings, Repository};
+use super::reference::registry_name;
+use super::token::{Entrance, Source, secrets_of};
+use super::{Content, ImageError, Logins, Progress, RegistrySettings, Repository, Secret};
 use crate::tree::Digest;
+
+/// So often at most a request is sent on.
+const MOST_REDIRECTIONS: usize = 5;
 
 /// Speaks with registries. Connections and tokens are kept, so one is made for a whole run and used
 /// on all threads.
@@ -103,26 +107,42 @@ impl Registries {
             reason,
         };
         let parse = |text: &str| Url::parse(text).map_err(|error| malformed(format!("`{text}`: {error}")));
-        if let Some(address) = self.settings.addresses.get(repository.registry()) {
-            let url = parse(&format!("{}/", address.trim_end_matches('/')))?;
-            if !url.username().is_empty() || url.password().is_some() {
-                let reason = "a login may not be in its address; give it by itself".to_owned();
-                return Err(ImageError::Login { registry: repository.registry().to_owned(), reason });
-            }
-            return match url.scheme() {
-                "http" | "https" => Ok(url),
-                _ => Err(malformed(format!("`{address}` begins with neither https:// nor http://"))),
-            };
+        let registry = repository.registry();
+        let told = self.settings.addresses.iter().find(|(name, _)| registry_name(name) == registry);
+        let Some((_, address)) = told else { return self.by_host(repository.host(), registry, parse) };
+        let address = address.trim_end_matches('/');
+        let url = match address.contains("://") {
+            true => parse(&format!("{address}/"))?,
+            false => self.by_host(address, registry, parse)?,
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            let reason = "a login may not be in its address; give it by itself".to_owned();
+            return Err(ImageError::Login { registry: registry.to_owned(), reason });
         }
-        let plain = parse(&format!("http://{}/", repository.host()))?;
-        if is_loopback(&plain) || self.is_insecure(repository.registry()) {
+        match url.scheme() {
+            "http" | "https" => Ok(url),
+            _ => Err(malformed(format!("`{address}` begins with neither https:// nor http://"))),
+        }
+    }
+
+    /// The address of a registry that answers at a host: of HTTPS, unless it is on this machine or
+    /// one of the two is listed.
+    fn by_host(
+        &self,
+        host: &str,
+        registry: &str,
+        parse: impl Fn(&str) -> Result<Url, ImageError>,
+    ) -> Result<Url, ImageError> {
+        let plain = parse(&format!("http://{host}/"))?;
+        if is_loopback(&plain) || self.is_insecure(registry) || self.is_insecure(host) {
             return Ok(plain);
         }
-        parse(&format!("https://{}/", repository.host()))
+        parse(&format!("https://{host}/"))
     }
 
     fn is_insecure(&self, host: &str) -> bool {
-        self.settings.insecure.iter().any(|listed| listed.eq_ignore_ascii_case(host))
+        let name = registry_name(host);
+        self.settings.insecure.iter().any(|listed| registry_name(listed) == name)
     }
 
     /// Sends one request; a login is given when the registry wants one. Any status but 401 is an
@@ -149,8 +169,8 @@ impl Registries {
             let mut headers = call.headers.clone();
             let header = authorization.as_ref().and_then(|found| found.header.as_ref());
             headers.extend(header.map(|header| ("authorization", header.reveal().to_owned())));
-            let response = self.send(call, &headers)?;
-            let mut answer = Answer { response, what: call.what.clone() };
+            let secrets = header.map(secrets_of).unwrap_or_default();
+            let mut answer = self.send(call, headers, secrets)?;
             if answer.status() != 401 {
                 return Ok(answer);
             }
@@ -171,16 +191,35 @@ impl Registries {
         }
     }
 
+    /// Sends one request, and again with the same body where the registry says so.
     fn send(
         &self,
         call: &Call<'_>,
-        headers: &[(&'static str, String)],
-    ) -> Result<ureq::http::Response<ureq::Body>, ImageError> {
-        let outgoing = |body| Outgoing { method: call.method, url: call.url, headers, body };
-        let Some(part) = &call.body else { return self.http.send(&call.what, outgoing(None)) };
-        let mut reader = super::upload::Sent::new(part)?;
-        let length = part.blob.size() - part.from;
-        self.http.send(&call.what, outgoing(Some(Payload { reader: &mut reader, length })))
+        mut headers: Vec<(&'static str, String)>,
+        secrets: Vec<Secret>,
+    ) -> Result<Answer, ImageError> {
+        let mut next = call.url.clone();
+        for _ in 0..=MOST_REDIRECTIONS {
+            let outgoing = |body| Outgoing { method: call.method, url: &next, headers: &headers, body };
+            let response = match &call.body {
+                None => self.http.send(&call.what, outgoing(None))?,
+                Some(part) => {
+                    let mut reader = super::upload::Sent::new(part)?;
+                    let length = part.blob.size() - part.from;
+                    self.http.send(&call.what, outgoing(Some(Payload { reader: &mut reader, length })))?
+                }
+            };
+            let answer = Answer { response, what: call.what.clone(), secrets: secrets.clone() };
+            if !matches!(answer.status(), 307 | 308) {
+                return Ok(answer);
+            }
+            next = answer.location()?;
+            if next.origin() != call.url.origin() {
+                headers.retain(|(name, _)| *name != "authorization");
+            }
+        }
+        let reason = "it is redirected again and again".to_owned();
+        Err(ImageError::Malformed { what: call.what.clone(), reason })
     }
 
     fn entrance(&self, registry: &str) -> Arc<Mutex<Entrance>> {
@@ -217,11 +256,16 @@ mod tests {
     fn only_loopback_and_listed_registries_are_asked_by_plain_http() {
         let address = |from: &str, to: &str| (from.to_owned(), to.to_owned());
         let settings = RegistrySettings {
-            insecure: vec!["lan.example:5000".to_owned()],
+            insecure: vec!["lan.example:5000".to_owned(), "10.0.0.9:80".to_owned()],
             addresses: [
                 address("ecr.example", "http://10.0.0.1:5000/"),
                 address("bad.example", "ftp://x"),
                 address("told.example", "https://a:pass@x"),
+                address("too.example", "a:pass@x"),
+                address("Tunnel.example", "127.0.0.1:18551"),
+                address("far.example:444", "10.0.0.7:443"),
+                address("plain.example", "10.0.0.9:80/"),
+                address("index.docker.io", "https://mirror.example"),
             ]
             .into(),
             ..RegistrySettings::default()
@@ -229,7 +273,11 @@ mod tests {
         let registries = Registries::new(settings, NoLogins);
         let url = |name: &str| registries.url(&name.parse().unwrap(), "tags/list").map(String::from);
         for (name, expected) in [
-            ("alpine", "https://registry-1.docker.io/v2/library/alpine/tags/list"),
+            ("alpine", "https://mirror.example/v2/library/alpine/tags/list"),
+            ("tunnel.example/a", "http://127.0.0.1:18551/v2/a/tags/list"),
+            ("TUNNEL.example/a", "http://127.0.0.1:18551/v2/a/tags/list"),
+            ("far.example:444/a", "https://10.0.0.7/v2/a/tags/list"),
+            ("plain.example/a", "http://10.0.0.9/v2/a/tags/list"),
             ("registry.example:444/a/b", "https://registry.example:444/v2/a/b/tags/list"),
             ("localhost:5000/a", "http://localhost:5000/v2/a/tags/list"),
             ("127.1.2.3:5000/a", "http://127.1.2.3:5000/v2/a/tags/list"),
@@ -241,8 +289,13 @@ mod tests {
         ] {
             assert_eq!(url(name).unwrap(), expected, "{name}");
         }
-        let error = url("told.example/a").unwrap_err().to_string();
-        assert!(error.contains("a login may not be in") && !error.contains("pass"), "{error}");
+        for told in ["told.example/a", "too.example/a"] {
+            let error = url(told).unwrap_err().to_string();
+            assert!(error.contains("a login may not be in") && !error.contains("pass"), "{error}");
+        }
+        let others = Registries::new(RegistrySettings::default(), NoLogins);
+        let hub = others.url(&"alpine".parse().unwrap(), "tags/list").unwrap();
+        assert_eq!(hub.as_str(), "https://registry-1.docker.io/v2/library/alpine/tags/list");
         let error = url("bad.example/a").unwrap_err().to_string();
         assert!(error.contains("bad.example") && error.contains("https://"), "{error}");
     }

@@ -8,8 +8,8 @@ pub struct RegistrySettings {
     /// Registries, as `host` or `host:port`, that are spoken to by plain HTTP. Those on loopback
     /// addresses are, without being listed. No proxy is used for them.
     pub insecure: Vec<String>,
-    /// Where a registry really answers, by the name that images carry: `https://host:port` or
-    /// `http://host:port`.
+    /// Where a registry really answers, by the name that images carry: `https://host:port`,
+    /// `http://host:port`, or `host:port` for whichever of the two it would be by that name.
     pub addresses: BTreeMap<String, String>,
     /// A file of certificates in PEM form that are trusted beside the machine's.
     pub ca_bundle: Option<PathBuf>,

@@ -23,7 +23,7 @@ pub fn write_tar(
 }
 
 /// Refuses what would be something else in a layer.
-fn check(tree: &Tree, directory: &RelPath) -> Result<(), ImageError> {
+pub fn check(tree: &Tree, directory: &RelPath) -> Result<(), ImageError> {
     for (path, node) in tree.entries() {
         let bad = |reason: &str| {
             let path = directory.join(&path).to_string();

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
 use super::answer::Answer;
@@ -16,7 +17,9 @@ use super::{ImageError, Login, Logins, Secret};
 /// The name by which a token service knows the program.
 const CLIENT: &str = "fnpack";
 /// How long a token is good when its service does not say, by the specification.
-const DEFAULT_LIFE: u64 = 60;
+const DEFAULT_LIFE: f64 = 60.0;
+/// No token is kept longer.
+const LONGEST_LIFE: f64 = 24.0 * 3600.0;
 /// Longest answer of a token service.
 const LONGEST: usize = 1 << 20;
 
@@ -52,7 +55,8 @@ pub struct Source<'s> {
 struct TokenAnswer {
     token: Option<String>,
     access_token: Option<String>,
-    expires_in: Option<u64>,
+    #[serde(default)]
+    expires_in: Value,
 }
 
 impl Entrance {
@@ -121,6 +125,21 @@ fn may_be_anybody(challenge: &Challenge, scopes: &[String]) -> bool {
     matches!(challenge, Challenge::Bearer { .. }) && scopes.iter().all(|scope| scope.ends_with(":pull"))
 }
 
+/// How long a token is good, however its service writes the seconds.
+fn life_of(told: &Value) -> Duration {
+    let seconds = told.as_f64().or_else(|| told.as_str()?.trim().parse().ok());
+    let seconds = seconds.filter(|seconds| *seconds > 0.0).unwrap_or(DEFAULT_LIFE);
+    Duration::from_secs_f64(seconds.min(LONGEST_LIFE))
+}
+
+/// What of an `Authorization` header nobody may see.
+pub fn secrets_of(header: &Secret) -> Vec<Secret> {
+    let value = header.reveal().split_once(' ').map_or(header.reveal(), |(_, value)| value);
+    let login = STANDARD.decode(value).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let password = login.as_deref().and_then(|login| Some(login.split_once(':')?.1));
+    [value].into_iter().chain(password).map(Secret::new).collect()
+}
+
 fn basic(user: &str, password: &Secret) -> Secret {
     Secret::new(format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.reveal()))))
 }
@@ -149,18 +168,21 @@ impl Source<'_> {
                 let body = form.finish();
                 let headers = [("content-type", "application/x-www-form-urlencoded".to_owned())];
                 let payload = Payload { reader: &mut body.as_bytes(), length: body.len() as u64 };
-                self.ask(Outgoing { method: "POST", url: &url, headers: &headers, body: Some(payload) })?
+                let outgoing = Outgoing { method: "POST", url: &url, headers: &headers, body: Some(payload) };
+                self.ask(outgoing, vec![token.clone()])?
             }
             login => {
                 let scopes = scopes.iter().map(|scope| ("scope", scope.as_str()));
                 url.query_pairs_mut()
                     .extend_pairs(service.map(|service| ("service", service)))
                     .extend_pairs(scopes);
-                let mut headers = Vec::new();
+                let (mut headers, mut secrets) = (Vec::new(), Vec::new());
                 if let Some(Login::Password { user, password }) = login {
-                    headers.push(("authorization", basic(user, password).reveal().to_owned()));
+                    let header = basic(user, password);
+                    headers.push(("authorization", header.reveal().to_owned()));
+                    secrets = secrets_of(&header);
                 }
-                self.ask(Outgoing { method: "GET", url: &url, headers: &headers, body: None })?
+                self.ask(Outgoing { method: "GET", url: &url, headers: &headers, body: None }, secrets)?
             }
         };
         match answer.status() {
@@ -180,17 +202,42 @@ impl Source<'_> {
         let malformed = answer.malformed("it holds no token");
         let found: Option<TokenAnswer> = serde_json::from_slice(&answer.bytes(LONGEST)?).ok();
         let (token, life) = found
-            .and_then(|found| Some((found.token.or(found.access_token)?, found.expires_in)))
-            .filter(|(token, _)| !token.is_empty())
+            .and_then(|found| {
+                let mut tokens = [found.token, found.access_token].into_iter().flatten();
+                Some((tokens.find(|token| !token.is_empty())?, life_of(&found.expires_in)))
+            })
             .ok_or(malformed)?;
         // A tenth is left for what is under way when the token ends.
-        let life = life.unwrap_or(DEFAULT_LIFE).min(24 * 3600);
-        let ends = asked + Duration::from_secs(life).mul_f32(0.9);
+        let ends = asked + life.mul_f32(0.9);
         Ok(Token { header: Secret::new(format!("Bearer {token}")), ends })
     }
 
-    fn ask(&self, outgoing: Outgoing<'_>) -> Result<Answer, ImageError> {
+    fn ask(&self, outgoing: Outgoing<'_>, secrets: Vec<Secret>) -> Result<Answer, ImageError> {
         let what = format!("the token service of {}", self.registry);
-        Ok(Answer { response: self.http.send(&what, outgoing)?, what })
+        Ok(Answer { response: self.http.send(&what, outgoing)?, what, secrets })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_life_of_a_token_is_understood_however_it_is_written() {
+        for (told, seconds) in [
+            (json!(300), 300.0),
+            (json!(1.5), 1.5),
+            (json!("300"), 300.0),
+            (json!(1e12), LONGEST_LIFE),
+            (json!(-1), DEFAULT_LIFE),
+            (json!(0), DEFAULT_LIFE),
+            (json!("soon"), DEFAULT_LIFE),
+            (json!("NaN"), DEFAULT_LIFE),
+            (Value::Null, DEFAULT_LIFE),
+        ] {
+            assert_eq!(life_of(&told), Duration::from_secs_f64(seconds), "{told}");
+        }
     }
 }

@@ -12,6 +12,8 @@ use crate::tree::Digest;
 
 /// A blob up to this size is sent with the request that ends the upload, which saves one.
 const AT_ONCE: u64 = 1 << 20;
+/// So often an upload of which the registry has lost count is begun again.
+const BEGUN_AGAIN: u32 = 2;
 
 /// The reader of a request's body: it tells the progress, and stops when asked to.
 pub struct Sent<'s> {
@@ -94,6 +96,19 @@ impl Registries {
     }
 }
 
+/// Whether a registry says that what it was sent does not go on where it is, or is not what came.
+fn lost_count(error: &ImageError) -> bool {
+    match error {
+        ImageError::Refused { status: 416, .. } => true,
+        ImageError::Refused { status: 400, words, .. } => {
+            ["BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN", "DIGEST_INVALID"]
+                .iter()
+                .any(|code| words.contains(code))
+        }
+        _ => false,
+    }
+}
+
 impl Upload<'_> {
     /// Sends the blob in whatever way is the shortest.
     pub fn run(&self) -> Result<Arrival, ImageError> {
@@ -103,7 +118,7 @@ impl Upload<'_> {
         }
         let mut attempts = Attempts::new(self.registries.settings.retry, self.progress);
         let mut begun: Option<(Url, u64)> = None;
-        let mut furthest = 0;
+        let (mut furthest, mut begun_again) = (0, 0);
         loop {
             let tried = match begun.take() {
                 Some((location, from)) => self.send(&location, from).map_err(|error| (error, location)),
@@ -116,15 +131,20 @@ impl Upload<'_> {
                 },
             };
             let Err((error, location)) = tried else { return Ok(Arrival::Uploaded) };
-            // A registry that lost the upload may have kept all of the blob.
+            let lost_count = lost_count(&error) && begun_again < BEGUN_AGAIN;
             let error = match error {
+                // A registry that lost the upload may have kept all of the blob.
                 ImageError::Missing { what, words } => {
                     ImageError::Unavailable { what, status: 404, words, after: None }
+                }
+                ImageError::Refused { what, status, words } if lost_count => {
+                    begun_again += 1;
+                    ImageError::Unavailable { what, status, words, after: None }
                 }
                 other => other,
             };
             attempts.wait(error)?;
-            begun = self.came_so_far(&location).unwrap_or(None);
+            begun = if lost_count { None } else { self.came_so_far(&location).unwrap_or(None) };
             if let Some((_, from)) = &begun
                 && *from > furthest
             {
@@ -177,7 +197,7 @@ impl Upload<'_> {
         let mut answer = self.call("POST", &url, None)?;
         match answer.status() {
             201 if self.mount.is_some() => Ok(None),
-            202 => answer.location(&url).map(Some),
+            202 => answer.location().map(Some),
             _ => Err(refusal(&mut answer)),
         }
     }
@@ -192,7 +212,7 @@ impl Upload<'_> {
         } else {
             let mut answer = self.call("PATCH", location, Some(part))?;
             match answer.status() {
-                202 | 204 => answer.location(location)?,
+                202 | 204 => answer.location()?,
                 _ => return Err(refusal(&mut answer)),
             }
         };
@@ -216,7 +236,7 @@ impl Upload<'_> {
         }
         // `0-0` is both nothing and one byte, so it is begun again.
         let end = answer.header("range").and_then(|range| range.rsplit_once('-')?.1.parse::<u64>().ok());
-        let next = answer.location(location).unwrap_or_else(|_| location.clone());
+        let next = answer.location().unwrap_or_else(|_| location.clone());
         Ok(end.filter(|end| *end > 0 && *end < self.blob.size()).map(|end| (next, end + 1)))
     }
 

@@ -35,18 +35,20 @@ pub fn deliver_image(
     let artifact =
         |digest: String| ImageArtifact { name: place.name().to_owned(), digest, place: place.to_string() };
     let image = &ImageRecord { plan, ..image.clone() };
-    if !context.force
-        && let Some(digest) = there(context, job, &key, &place)?
-    {
+    // One question tells that a build need do nothing; a command that is there to push looks for
+    // every blob, as the push itself does.
+    let is_looked_through =
+        context.only_built && matches!(place, ImagePlace::Registry { builder: ImageBuilder::Direct, .. });
+    let is_asked = !context.force && !is_looked_through;
+    if is_asked && let Some(digest) = there(context, job, &key, &place)? {
         return Ok((artifact(digest), false));
     }
     let waiting = || context.progress.step(&job.target, "waiting for another build of the same image");
     let _lock = context.store.lock_work(&key.hex(), waiting)?;
-    if !context.force
-        && let Some(digest) = there(context, job, &key, &place)?
-    {
+    if is_asked && let Some(digest) = there(context, job, &key, &place)? {
         return Ok((artifact(digest), false));
     }
+    let mut is_new = true;
     let digest = match &place {
         ImagePlace::Engine { name } => in_engine(context, job, image, name)?,
         ImagePlace::Registry { name, builder: ImageBuilder::Engine } => {
@@ -56,7 +58,9 @@ pub fn deliver_image(
         ImagePlace::Registry { name, builder: ImageBuilder::Direct } => {
             let whole = assembled(context, job, image)?;
             check_own_size(context, job, image, &whole)?;
-            push(context, job, &whole, name)?
+            let (digest, sent) = push(context, job, &whole, name)?;
+            is_new = sent;
+            digest
         }
         ImagePlace::Layout { name, path } => {
             let whole = assembled(context, job, image)?;
@@ -81,7 +85,7 @@ pub fn deliver_image(
     };
     let delivered = Delivered { digest: digest.clone(), fingerprint };
     context.store.put_record(RecordKind::Image, &key, &delivered)?;
-    Ok((artifact(digest), true))
+    Ok((artifact(digest), is_new))
 }
 
 /// What bringing a build's image to its place would be called, and whether it is there. Nothing is
@@ -130,7 +134,11 @@ fn there(context: &Context, job: &Job, key: &Digest, place: &ImagePlace) -> Resu
             let wanted = digest.parse().map_err(|error| anyhow!("{error}"))?;
             context.images.registries().verify(&name, wanted, &super::direct::Shown { context, job })?
         }
-        ImagePlace::Layout { path, .. } => digest.parse().is_ok_and(|digest| has_layout(path, digest)),
+        ImagePlace::Layout { name, path } => {
+            let (name, wanted): (Reference, _) = (name.parse()?, digest.parse());
+            let wanted = wanted.map_err(|error| anyhow!("{error}"))?;
+            has_layout(context.store, path, wanted, name.tag())?
+        }
         ImagePlace::LoadArchive { path, .. } => {
             let now = std::fs::metadata(path).ok().map(|found| Fingerprint::of(&found));
             now.is_some() && now == delivered.fingerprint

@@ -72,8 +72,8 @@ pub fn assembled(context: &Context, job: &Job, image: &ImageRecord) -> Result<Im
     Ok(assemble(&base, &layers, &changes)?)
 }
 
-/// Pushes an image; gives the digest of its manifest.
-pub fn push(context: &Context, job: &Job, image: &Image, name: &str) -> Result<String> {
+/// Pushes an image; gives the digest of its manifest, and whether anything had to be sent.
+pub fn push(context: &Context, job: &Job, image: &Image, name: &str) -> Result<(String, bool)> {
     let name: Reference = name.parse()?;
     context.progress.step(&job.target, &format!("push image ({name})"));
     let options = PushOptions { overwrite: context.images.options.overwrite };
@@ -94,7 +94,7 @@ pub fn push(context: &Context, job: &Job, image: &Image, name: &str) -> Result<S
             pushed.mounted
         ),
     );
-    Ok(image.digest.to_string())
+    Ok((image.digest.to_string(), !pushed.was_there))
 }
 
 /// Writes an image as an OCI layout; gives the digest of its manifest.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::engine_base::Bases;
 use super::record::ImageRecord;
 use super::{Context, Job};
+use crate::executor::Cancel;
 use crate::image::{
     self, CloudLogins, DockerLogins, Login, Logins, NoLogins, Reference, Registries, Repository,
 };
@@ -62,8 +63,9 @@ pub struct Images {
 }
 
 impl Images {
-    /// With a suite's settings. A repository that is none is an error now, before anything is built.
-    pub fn new(options: ImageOptions, settings: &Settings) -> Result<Self> {
+    /// With a suite's settings. A repository that is none is an error now, before anything is built. Who is
+    /// asked for a login is not waited for once it is cancelled.
+    pub fn new(options: ImageOptions, settings: &Settings, cancel: Cancel) -> Result<Self> {
         let registry = &settings.registry;
         let set = settings.platform.values().filter_map(|set| set.repository.as_ref());
         for repository in options.repository.iter().chain(&registry.repository).chain(set) {
@@ -75,13 +77,19 @@ impl Images {
             ca_bundle: settings.docker.ca_bundle.clone(),
             ..Default::default()
         };
-        let logins = Arc::new(CloudLogins::before(docker_logins(), settings.ca_bundle.clone()));
+        let rest = docker_logins(&cancel);
+        let logins = Arc::new(CloudLogins::before(rest, settings.ca_bundle.clone(), cancel));
         Ok(Self { options, settings, logins, registries: OnceLock::new(), bases: Bases::default() })
     }
 
     /// Speaks with registries.
     pub fn registries(&self) -> &Registries {
         self.registries.get_or_init(|| Registries::new(self.settings.clone(), self.logins.clone()))
+    }
+
+    /// Ends what registries are asked, and all that they would be asked from now on.
+    pub fn stop(&self) {
+        self.registries().stop();
     }
 
     /// The login for the registry of an image.
@@ -106,9 +114,9 @@ fn check_repository(text: &str) -> Result<()> {
 }
 
 /// The user's logins, as `docker login` left them.
-fn docker_logins() -> Box<dyn Logins> {
+fn docker_logins(cancel: &Cancel) -> Box<dyn Logins> {
     match DockerLogins::of_user() {
-        Some(logins) => Box::new(logins),
+        Some(logins) => Box::new(logins.until(cancel.clone())),
         None => Box::new(NoLogins),
     }
 }
