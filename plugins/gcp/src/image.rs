@@ -40,7 +40,8 @@ fn packages() -> Pair {
     pair("PYTHONPATH", format!("{DIRECTORY}/.python_packages/lib/site-packages"))
 }
 
-/// A program of Java names its dependencies itself. The framework listens on the port that Cloud Run tells it in PORT, or on 8080.
+/// The framework listens on the port that Cloud Run tells it in PORT, or on 8080. A program of Java
+/// names its dependencies itself.
 pub fn plan(target: &Target) -> Result<ImagePlan, Failure> {
     let version = &target.runtime.version;
     let (base, environment, start) = match target.runtime.language.as_str() {

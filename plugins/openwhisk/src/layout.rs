@@ -73,7 +73,7 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
 /// <https://docs.oracle.com/javase/8/docs/technotes/guides/jar/jar.html>, Class-Path, and
 /// <https://github.com/apache/openwhisk-runtime-java>, JarLoader.
 fn java_action() -> File {
-    let manifest = format!("Manifest-Version: 1.0\r\nClass-Path: file:{DIRECTORY}/{PROGRAM}\r\n\r\n");
+    let manifest = format!("Manifest-Version: 1.0\r\nClass-Path: {DIRECTORY}/{PROGRAM}\r\n\r\n");
     text_file(&format!("{ACTION}/META-INF/MANIFEST.MF"), &manifest)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{Cursor, Write};
 
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use super::jar::{self, MANIFEST, broken};
 use super::{OWN_ENTRIES, PROGRAM};
@@ -60,7 +60,9 @@ fn part(
             false => files.contains(name),
         };
         if wanted {
-            part.raw_copy_file(entry).map_err(|error| broken(&error))?;
+            // At one time, whatever package.sh did to it.
+            let mode = entry.unix_mode();
+            part.raw_copy_file_touch(entry, DateTime::default(), mode).map_err(|error| broken(&error))?;
         }
     }
     Ok(part.finish().map_err(|error| broken(&error))?.into_inner())
