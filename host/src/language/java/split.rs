@@ -75,7 +75,7 @@ fn with_dependencies(manifest: &[u8]) -> Vec<u8> {
     // What follows a blank line is of single entries.
     let of_all = lines.iter().take_while(|line| !line.trim_ascii().is_empty());
     let names_some = |line: &&[u8]| line.to_ascii_lowercase().starts_with(b"class-path:");
-    let (at, line) = match of_all.clone().position(|line| names_some(line)) {
+    let (at, line) = match of_all.clone().position(names_some) {
         Some(at) => {
             let more = lines[at + 1..].iter().take_while(|line| line.starts_with(b" ")).count();
             (at + 1 + more, format!("  {DEPENDENCIES}\r\n"))
