@@ -6,15 +6,20 @@ follows function.json, with the real library; OpenWhisk's runtime is a small ser
 
 import base64
 import hashlib
+import io
+import json
 import shutil
+import tarfile
 import zipfile
 
 import pytest
 
+from conftest import lacking
 from support import docker, zips
 from support.command import Fnpack
 from support.java import FUNCTION, MARKER, POM, SOURCE, azure, google, hello, openwhisk
 from support.places import BENCHMARKS
+from support.registry import Registry
 from support.runtime_api import LambdaFunction, body_of, http_event
 from support.suite import Suite
 
@@ -31,10 +36,8 @@ def package(tmp_path_factory, downloads):
     """Builds a benchmark for a platform, unless it was for a test before; its archive."""
     folder = tmp_path_factory.mktemp("java")
     fnpack = Fnpack(folder / "fnpack", downloads=downloads)
-    # Of a Java that all platforms have: no text of more than one line, no `var`.
-    source = SOURCE.replace("Map.of(", "map(").replace("    }\n}\n", MAP)
     own = Suite(folder / "suite")
-    hello(own, source=source)
+    hello(own, source=OLD_SOURCE)
     built = {}
 
     def package(platform, benchmark="010.hello"):
@@ -61,6 +64,8 @@ MAP = """\
     }
 }
 """
+# Of a Java that all platforms have: no text of more than one line, no `var`.
+OLD_SOURCE = SOURCE.replace("Map.of(", "map(").replace("    }\n}\n", MAP)
 
 
 @pytest.fixture
@@ -123,6 +128,17 @@ def on_openwhisk(package, tmp_path):
     yield start
     for server in started:
         server.close()
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A small image to build others on."""
+    if not shutil.which("docker-registry"):
+        lacking("docker-registry is missing: run tests/setup.sh")
+    registry = Registry(tmp_path_factory.mktemp("registry") / "one")
+    registry.base()
+    yield f"{registry.host}/base:1"
+    registry.stop()
 
 
 def check_fields(body):
@@ -351,6 +367,96 @@ case $* in *--version*) printf 'Apache Maven 3.8.7\\nJava version: {java}, vendo
         hello(suite, files={"java/package.sh": script})
         with zipfile.ZipFile(fnpack.java(suite).archive) as jar:
             assert jar.read("note").decode() == ". 17 AWS\n"
+
+
+class TestImages:
+    """Images made without an engine."""
+
+    # By platform: the version, where a program is looked for, a class that it needs.
+    PLATFORMS = {
+        "aws": ("17", "var/task/lib/", "com/fasterxml/jackson/databind/ObjectMapper.class"),
+        "gcp": ("17", "workspace/", "com/google/cloud/functions/invoker/runner/Invoker.class"),
+        "openwhisk": ("8", "function/", "com/google/gson/Gson.class"),
+    }
+
+    @pytest.fixture
+    def image(self, fnpack, suite, base):
+        """Builds the image of a benchmark for a platform: its layers above the base's, and the JSON line."""
+
+        def image(platform, **own):
+            version = self.PLATFORMS[platform][0]
+            suite.settings(f'[platform.{platform}.base-images]\n"java-{version}-x64" = "{base}"\n')
+            benchmark = hello(suite, **{"source": OLD_SOURCE} | own)
+            run = fnpack.build(suite, "--language", "java", "--language-version", version, "--platform", platform,
+                               "--deployment", "container", "--image-format", "oci", timeout=300)
+            target = run.status_is("built").target
+            blobs = fnpack.out / f"{platform}/{benchmark.folder.name}/java-{version}-x64/image/blobs/sha256"
+            manifest = json.loads((blobs / target["image"]["digest"].removeprefix("sha256:")).read_text())
+            return [blobs / layer["digest"].removeprefix("sha256:") for layer in manifest["layers"][1:]], target
+
+        return image
+
+    @staticmethod
+    def files(layer):
+        with tarfile.open(layer) as tar:
+            return {entry.name.removeprefix("./"): tar.extractfile(entry).read() for entry in tar if entry.isreg()}
+
+    @classmethod
+    def jar(cls, layer):
+        """The path of a layer's only file, a jar, and what is in that."""
+        [(path, data)] = cls.files(layer).items()
+        with zipfile.ZipFile(io.BytesIO(data)) as jar:
+            return path, {name: jar.read(name) for name in jar.namelist() if not name.endswith("/")}
+
+    @pytest.mark.parametrize("platform", PLATFORMS)
+    def test_an_edit_changes_the_small_layer_alone(self, platform, image):
+        (dependencies, code), _ = image(platform)
+        (same, edited), _ = image(platform, source=OLD_SOURCE.replace('"hello"', '"goodbye"'))
+        assert dependencies == same and code != edited
+        assert edited.stat().st_size < 32 << 10 < dependencies.stat().st_size
+
+    @pytest.mark.parametrize("platform", PLATFORMS)
+    def test_each_file_of_the_program_is_in_one_layer(self, platform, image, package):
+        _, folder, needed = self.PLATFORMS[platform]
+        (dependencies, code), _ = image(platform, files={"java/src/main/resources/page.html": "page"})
+        (one, rest), (other, own) = self.jar(dependencies), self.jar(code)
+        assert (one, other) == (f"{folder}dependencies.jar", f"{folder}function.jar")
+        manifest = "META-INF/MANIFEST.MF"
+        assert set(own) & set(rest) == {manifest}
+        assert needed in rest and b"Class-Path: dependencies.jar\r\n" in own[manifest]
+        wrappers = {f"org/serverlessbench/{name}.class" for name in ("BadRequest", "ColdStartTracker", "Handler", "Invocation")}
+        assert set(own) == {manifest, "function/Function.class", "page.html"} | wrappers
+        if platform != "gcp":  # There a package has no framework.
+            with zipfile.ZipFile(package(platform)) as whole:
+                names = {name for name in whole.namelist() if not name.endswith("/")}
+            assert names | {"page.html"} == set(own) | set(rest)
+
+    def test_a_package_and_an_image_share_one_run_of_maven(self, fnpack, image, suite):
+        image("aws")
+        actions = lambda: {path for path in (fnpack.cache / "actions").rglob("*") if path.is_file()}
+        before = actions()
+        fnpack.java(suite).status_is("built")
+        assert actions() == before
+
+    def test_what_package_sh_changes_is_split_as_well(self, image):
+        script = "echo by package.sh > note && zip -q function.jar note && rm note\n"
+        (first, code), _ = image("aws", files={"java/package.sh": script})
+        (second, edited), _ = image("aws", files={"java/package.sh": script}, source=OLD_SOURCE.replace('"hello"', '"goodbye"'))
+        assert first == second and code != edited
+        assert self.jar(first)[1]["note"] == b"by package.sh\n"
+
+    def test_without_what_tells_them_apart_the_program_stays_whole(self, image):
+        [layer], _ = image("gcp", files={"java/package.sh": "rm .own-entries\n"})
+        path, whole = self.jar(layer)
+        assert path == "workspace/function.jar" and self.PLATFORMS["gcp"][2] in whole and "function/Function.class" in whole
+
+    def test_openwhisks_archive_names_the_program_in_the_image(self, image):
+        _, target = image("openwhisk")
+        archive = target["archive"]
+        assert archive["path"].endswith("/010.hello-container.zip") and archive["bytes"] < 1000
+        with zipfile.ZipFile(archive["path"]) as action:
+            assert action.namelist() == ["META-INF/MANIFEST.MF"]
+            assert b"Class-Path: /function/function.jar\r\n" in action.read("META-INF/MANIFEST.MF")
 
 
 @pytest.mark.docker

@@ -31,7 +31,7 @@ PYTHON_CLIENT = TOOLS / "runtime-python/lib/python3.11/site-packages"
 # What Lambda sets in a container, handed on from the environment of the client.
 LAMBDA = ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
           "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_REGION"]
-# By platform and runtime: image, Dockerfile after FROM, folders that it copies.
+# By platform and runtime: image, Dockerfile after FROM, the folders that are its `client`.
 BASES = {
     ("aws", "python-3.11-x64"): (docker.PYTHON_IMAGE, [
         "COPY client /opt/client", "ENV PYTHONPATH=/opt/client", 'ENTRYPOINT ["python3", "-m", "awslambdaric"]'], PYTHON_CLIENT),
@@ -44,19 +44,22 @@ BASES = {
         "COPY client /opt/client",
         'ENTRYPOINT ["java", "-cp", "/opt/client/*:/var/task/lib/*", "com.amazonaws.services.lambda.runtime.api.client.AWSLambda"]',
     ], TOOLS / "runtime-java/lambda"),
-    ("aws", "cpp-all-x64"): (docker.PYTHON_IMAGE, [], None),
-    ("gcp", "python-3.11-x64"): (docker.PYTHON_IMAGE, [], None),
-    ("gcp", "python-3.11-pypy-x64"): (docker.PYPY_IMAGE, [], None),
-    ("gcp", "nodejs-20-x64"): (docker.NODEJS_IMAGE, [], None),
-    ("gcp", "java-17-x64"): (docker.JAVA_IMAGE, [], None),
+    ("aws", "cpp-all-x64"): (docker.PYTHON_IMAGE, []),
+    ("gcp", "python-3.11-x64"): (docker.PYTHON_IMAGE, []),
+    ("gcp", "python-3.11-pypy-x64"): (docker.PYPY_IMAGE, []),
+    ("gcp", "nodejs-20-x64"): (docker.NODEJS_IMAGE, []),
+    ("gcp", "java-17-x64"): (docker.JAVA_IMAGE, []),
     ("openwhisk", "python-3.11-x64"): (docker.PYTHON_IMAGE, [
         "COPY client /opt/server", 'ENTRYPOINT ["python3", "/opt/server/server.py"]'], PROJECT / "tests/images/openwhisk-python"),
+    ("openwhisk", "java-8-x64"): (docker.JAVA_IMAGE, [
+        "COPY client /opt/server", 'ENTRYPOINT ["sh", "-c", "exec java -cp \'/opt/server/*\' /opt/server/Proxy.java $PORT"]',
+    ], TOOLS / "runtime-java/openwhisk", PROJECT / "tests/runtimes/java-openwhisk"),
 }
 
 
 def base(platform: str, runtime: str, registry: Registry) -> str:
     """The stand-in for a platform's base, in the engine and in the registry."""
-    image, instructions, client = BASES[platform, runtime]
+    image, instructions, *clients = BASES[platform, runtime]
     name = f"{registry.host}/base/{platform}:{runtime}"
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as tar:
@@ -64,7 +67,7 @@ def base(platform: str, runtime: str, registry: Registry) -> str:
         info = tarfile.TarInfo("Dockerfile")
         info.size = len(text)
         tar.addfile(info, io.BytesIO(text))
-        if client:
+        for client in clients:
             tar.add(client, "client")
     platform = "linux/arm64" if runtime.endswith("arm64") else "linux/amd64"
     done = subprocess.run(["docker", "build", "--platform", platform, "--tag", name, "-"], input=context.getvalue(), capture_output=True)
@@ -183,18 +186,23 @@ def test_cloud_run_answers_in_pypy_with_modules_compiled_for_it(fnpack, registry
         assert post(port, "/", {})["result"] == {"engine": "pypy", "tag": "pypy311-pp73-x86_64-linux-gnu"}
 
 
-@pytest.mark.parametrize("builder", ["engine", "direct"])
-def test_openwhisk_runs_the_zip_in_the_image(builder, fnpack, registry, benchmarks):
-    target = image(fnpack, registry, benchmarks, "openwhisk", "python-3.11-x64", builder, "110.dynamic-html")
+@pytest.mark.parametrize("runtime, builder, main", [
+    ("python-3.11-x64", "engine", "main"), ("python-3.11-x64", "direct", "main"),
+    ("java-8-x64", "direct", "org.serverlessbench.Handler"),
+])
+def test_openwhisk_runs_the_zip_in_the_image(runtime, builder, main, fnpack, registry, benchmarks):
+    target = image(fnpack, registry, benchmarks, "openwhisk", runtime, builder, "110.dynamic-html")
     with open(target["archive"]["path"], "rb") as archive:
         code = base64.b64encode(archive.read()).decode()
     port = free_port()
     with Container(target["image"]["name"], "--env", f"PORT={port}") as container:
         subprocess.Popen(container.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        value = {"name": "tested", "main": "main", "binary": True, "code": code}
-        assert post(port, "/init", {"value": value}) == {"ok": True}
+        value = {"name": "tested", "main": main, "binary": True, "code": code}
+        post(port, "/init", {"value": value})
         answer = post(port, "/run", {"value": {"username": "Ada", "random_len": 3}, "activation_id": "a1"})
-    assert "Ada" in json.dumps(answer["result"]) and answer["request_id"] == "a1"
+    assert "Ada" in json.dumps(answer["result"]) and answer["is_cold"] is True
+    # Java's stand-in does not hand it on.
+    assert answer["request_id"] == ("" if runtime.startswith("java") else "a1")
 
 
 def test_docker_build_makes_the_same_of_the_written_dockerfile(fnpack, registry, benchmarks):

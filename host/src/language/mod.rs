@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use indexes::Indexes;
+pub use java::OWN_ENTRIES;
 pub use libc::Libc;
 pub use python::{Interpreter, split_module};
 use serde::{Deserialize, Serialize};
@@ -224,6 +225,12 @@ pub trait Language: Send + Sync {
 
     /// Removes from what an installation left all that differs from run to run or tool to tool.
     fn normalise(&self, store: &Store, installed: &Tree) -> Result<Tree, LanguageError>;
+
+    /// The tree for an image, with dependencies in files of their own, so that they can be a layer; as
+    /// most languages install them.
+    fn split(&self, _: &Store, installed: &Tree) -> Result<Tree, LanguageError> {
+        Ok(installed.clone())
+    }
 
     /// What a failed installation's output means, in a sentence with a hint; none when the output
     /// speaks for itself.

@@ -9,18 +9,22 @@ use super::record::{ArchiveArtifact, ArchiveRecord};
 use super::sources::child;
 use super::{Context, Job};
 use crate::archive;
+use crate::language::OWN_ENTRIES;
 use crate::platform::{ArchiveFormat, Layout, Subject, apply_edits};
 use crate::store::remove_stale_temporaries;
 use crate::tree::{Digest, Node, RelPath, Tree};
 
 /// Files that serve the install and are no part of the package.
-const INSTALL_ONLY: [&str; 2] = [".npmrc", ".mvn"];
+const INSTALL_ONLY: [&str; 3] = [".npmrc", ".mvn", OWN_ENTRIES];
 
 /// The tree in the platform's layout, and what the plugin says of it.
 pub fn arrange(run: &Run, mut tree: Tree) -> Result<(Tree, Layout)> {
     let (context, job) = (run.context, run.job);
     context.cancel.check()?;
     run.step("package code");
+    if job.plugin.description().deployment(&job.target.deployment).image {
+        tree = run.language.split(context.store, &tree)?;
+    }
     for name in INSTALL_ONLY {
         tree.remove(&child(name));
     }

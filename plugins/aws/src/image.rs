@@ -1,7 +1,9 @@
 //! The function image: Lambda's own for the runtime, or another that carries a runtime client, with
 //! the function where Lambda's have it.
 
-use fnpack_plugin::{Deployment, Failure, ImagePlan, Limit, Subject, Target, layers, pair};
+use fnpack_plugin::{
+    Deployment, Failure, ImagePlan, JAVA_DEPENDENCIES, Layer, Limit, Subject, Target, layers, pair,
+};
 
 use crate::{bun, cpp, layout, unknown};
 
@@ -44,7 +46,10 @@ pub fn plan(target: &Target) -> Result<ImagePlan, Failure> {
     Ok(ImagePlan {
         base: format!("public.ecr.aws/lambda/{repository}"),
         run: Vec::new(),
-        layers: layers(DIRECTORY, &DEPENDENCIES)?,
+        layers: match target.runtime.language.as_str() {
+            "java" => java_layers()?,
+            _ => layers(DIRECTORY, &DEPENDENCIES)?,
+        },
         environment: vec![pair("LAMBDA_TASK_ROOT", DIRECTORY)],
         labels: vec![pair("org.opencontainers.image.title", target.benchmark.as_str())],
         working_directory: Some(DIRECTORY.to_owned()),
@@ -52,4 +57,13 @@ pub fn plan(target: &Target) -> Result<ImagePlan, Failure> {
         entrypoint: if custom { vec![start] } else { Vec::new() },
         command: vec![layout::handler(target).to_owned()],
     })
+}
+
+/// The dependencies go beside the program, into the folder in which Lambda's images look for jars.
+fn java_layers() -> Result<Vec<Layer>, Failure> {
+    let mut layers = layers(DIRECTORY, &[JAVA_DEPENDENCIES])?;
+    if let Some(seldom) = layers.iter_mut().find(|layer| layer.paths == [JAVA_DEPENDENCIES]) {
+        seldom.directory = format!("{DIRECTORY}/{}", layout::JAVA_LIBRARIES);
+    }
+    Ok(layers)
 }

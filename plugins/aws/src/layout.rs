@@ -13,6 +13,8 @@ use crate::{bun, cpp, unknown};
 const FUNCTION: &str = "function";
 /// A Java program with all that it needs; Lambda takes it as it is.
 const PROGRAM: &str = "function.jar";
+/// Where Lambda's images of Java look for jars.
+pub const JAVA_LIBRARIES: &str = "lib";
 
 pub fn arrange(target: &Target) -> Result<Layout, Failure> {
     check_entry_point(target)?;
@@ -65,9 +67,10 @@ fn nodejs(target: &Target) -> Edit {
     }
 }
 
-/// Lambda's images of Java look for jars in a folder.
+/// In an image it lies where it is looked for; its dependencies come there by their layer.
 fn java(target: &Target) -> Vec<Edit> {
-    let program = MoveEntry { source: PROGRAM.to_owned(), directory: "lib".to_owned(), except: Vec::new() };
+    let directory = JAVA_LIBRARIES.to_owned();
+    let program = MoveEntry { source: PROGRAM.to_owned(), directory, except: Vec::new() };
     if target.deployment == CONTAINER { vec![Edit::Move(program)] } else { Vec::new() }
 }
 

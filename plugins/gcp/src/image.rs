@@ -1,7 +1,9 @@
 //! The function image for Cloud Run: the language's own image, with the function, its packages and
 //! the Functions Framework, which serves it over HTTP.
 
-use fnpack_plugin::{Deployment, Failure, ImagePlan, Pair, Requirement, Target, layers, pair, requirement};
+use fnpack_plugin::{
+    Deployment, Failure, ImagePlan, JAVA_DEPENDENCIES, Pair, Requirement, Target, layers, pair, requirement,
+};
 
 use crate::description::PYPY;
 use crate::unknown;
@@ -12,7 +14,7 @@ pub const CONTAINER: &str = "container";
 /// Where Google's buildpacks have the function.
 const DIRECTORY: &str = "/workspace";
 /// What is installed.
-const DEPENDENCIES: [&str; 3] = [".python_packages", "node_modules", "packages.zip"];
+const DEPENDENCIES: [&str; 4] = [".python_packages", "node_modules", "packages.zip", JAVA_DEPENDENCIES];
 
 /// Cloud Run has no limit for the size of an image:
 /// <https://docs.cloud.google.com/run/quotas>.
@@ -38,7 +40,8 @@ fn packages() -> Pair {
     pair("PYTHONPATH", format!("{DIRECTORY}/.python_packages/lib/site-packages"))
 }
 
-/// The framework listens on the port that Cloud Run tells it in PORT, or on 8080.
+/// The framework listens on the port that Cloud Run tells it in PORT, or on 8080. A program of Java
+/// names its dependencies itself.
 pub fn plan(target: &Target) -> Result<ImagePlan, Failure> {
     let version = &target.runtime.version;
     let (base, environment, start) = match target.runtime.language.as_str() {

@@ -9,8 +9,8 @@
 //! cmd/nodejs/npm and cmd/nodejs/functions_framework.
 
 use fnpack_plugin::{
-    Archive, Edit, Failure, Layout, Pair, RenameEntry, Target, move_all_but, pair, require_entry_point,
-    text_file, tree,
+    Archive, Edit, Failure, JAVA_DEPENDENCIES, Layout, Pair, RenameEntry, Target, move_all_but, pair,
+    require_entry_point, text_file, tree,
 };
 
 use crate::description::{generation, runtime_name};
@@ -29,6 +29,9 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
         "python" => python()?,
         "nodejs" => {
             vec![move_all_but(&["handler.js", "node_modules"], FUNCTION), rename("handler.js", "index.js")]
+        }
+        "java" if target.deployment == CONTAINER => {
+            vec![move_all_but(&[PROGRAM, JAVA_DEPENDENCIES], FUNCTION)]
         }
         "java" => vec![move_all_but(&[PROGRAM], FUNCTION)],
         other => return Err(unknown(other)),

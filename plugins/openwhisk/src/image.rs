@@ -1,20 +1,20 @@
 //! The function image: OpenWhisk's runtime with the function and its dependencies in /function,
 //! where the main handler of the zip finds them.
 
-use fnpack_plugin::{Failure, ImagePlan, Layer, Target, pair};
+use fnpack_plugin::{Failure, ImagePlan, JAVA_DEPENDENCIES, Layer, Target, pair};
 
 use crate::description::base_image;
 use crate::layout::{FUNCTION, PROGRAM, dependencies};
 
 /// The absolute directory of both; the main handlers know it as well.
-const DIRECTORY: &str = "/function";
+pub const DIRECTORY: &str = "/function";
 
 /// The plan for an arranged tree with these entries at its root.
 pub fn plan(target: &Target, present: &[String]) -> Result<ImagePlan, Failure> {
     let layer = |path: &str| Layer { paths: vec![path.to_owned()], directory: DIRECTORY.to_owned() };
     // What seldom changes comes first; a function without dependencies has no layer of them.
     let paths = match target.runtime.language.as_str() {
-        "java" => vec![PROGRAM],
+        "java" => vec![JAVA_DEPENDENCIES, PROGRAM],
         _ => vec![dependencies(target)?, FUNCTION],
     };
     let layers =
@@ -74,7 +74,11 @@ mod tests {
             [["node_modules"], ["function"]]
         );
         assert_eq!(layers(&target("python", "3.11"), &["action", "function"]), [["function"]]);
-        assert_eq!(layers(&target("java", "8"), &["function.jar", "templates"]), [["function.jar"]]);
+        assert_eq!(
+            layers(&target("java", "8"), &["action", "dependencies.jar", "function.jar", "templates"]),
+            [["dependencies.jar"], ["function.jar"]]
+        );
+        assert_eq!(layers(&target("java", "8"), &["action", "function.jar"]), [["function.jar"]]);
     }
 
     #[test]

@@ -5,16 +5,18 @@
 //! file named exec), so none of the benchmark's files stays there.
 
 use fnpack_plugin::{
-    Archive, Edit, Failure, Layout, MoveEntry, Pair, Target, move_all_but, pair, require_entry_point,
+    Archive, Edit, Failure, File, Layout, MoveEntry, Pair, Target, move_all_but, pair, require_entry_point,
     text_file, tree,
 };
 
 use crate::description::{CONTAINER, base_image, is_kind};
+use crate::image::DIRECTORY;
 use crate::unknown;
 
 /// The folder of the benchmark's code, and the module that the wrappers import it as.
 pub const FUNCTION: &str = "function";
-/// A Java program with all that it needs, which the runtime loads.
+/// A Java program, which the runtime loads: with all that it needs, or in an image, where that lies
+/// beside it, with its name.
 pub const PROGRAM: &str = "function.jar";
 /// For an image: the folder of what is left for the zip.
 const ACTION: &str = "action";
@@ -26,8 +28,12 @@ const PACKAGE_JSON: &str =
 pub fn arrange(target: &Target) -> Result<Layout, Failure> {
     check_entry_point(target)?;
     if target.runtime.language == "java" {
-        let archive = Some(Archive { format: "file".to_owned(), path: PROGRAM.to_owned() });
-        return Ok(Layout { edits: Vec::new(), archive, deploy: deploy(target)? });
+        let (edits, format, path) = match target.deployment.as_str() {
+            CONTAINER => (vec![Edit::Write(java_action())], "zip", ACTION),
+            _ => (Vec::new(), "file", PROGRAM),
+        };
+        let archive = Some(Archive { format: format.to_owned(), path: path.to_owned() });
+        return Ok(Layout { edits, archive, deploy: deploy(target)? });
     }
     let main = main_file(target)?;
     let mut edits = vec![move_all_but(&[main, dependencies(target)?], FUNCTION)];
@@ -60,6 +66,15 @@ pub fn arrange(target: &Target) -> Result<Layout, Failure> {
         archive: Some(Archive { format: "zip".to_owned(), path: path.to_owned() }),
         deploy: deploy(target)?,
     })
+}
+
+/// All that a jar needs to stand for the program in the image: a manifest that names it. The runtime
+/// loads the main handler by a class loader of URLs, which follows that:
+/// <https://docs.oracle.com/javase/8/docs/technotes/guides/jar/jar.html>, Class-Path, and
+/// <https://github.com/apache/openwhisk-runtime-java>, JarLoader.
+fn java_action() -> File {
+    let manifest = format!("Manifest-Version: 1.0\r\nClass-Path: {DIRECTORY}/{PROGRAM}\r\n\r\n");
+    text_file(&format!("{ACTION}/META-INF/MANIFEST.MF"), &manifest)
 }
 
 /// The options of `wsk action create`; the time limit is in milliseconds there.

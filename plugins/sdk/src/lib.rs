@@ -37,6 +37,9 @@ pub use wrappers::{
     java_wrappers, nodejs_dynamodb, nodejs_wrappers, python_dynamodb, python_wrappers, unpacked_packages,
 };
 
+/// What a Java program of a deployment with an image depends on, where that lies beside `function.jar`.
+pub const JAVA_DEPENDENCIES: &str = "dependencies.jar";
+
 /// What differs from platform to platform. Each call runs in a fresh instance; nothing outlives it.
 pub trait Platform {
     /// What the platform is. Asked once for each plugin, not for each build.

@@ -18,7 +18,9 @@ const OUTPUT: &str = "target/fnpack";
 /// Runs Maven in the folder that is the first argument, with the others as its options, and with
 /// what the executor lends it: see `executor/maven.rs`. Maven's own Java gets by with its fast
 /// compiler, because it does not live long. The home that Java knows is not the variable's. What was
-/// not found is not to be remembered: it may be published in the next minute.
+/// not found is not to be remembered: it may be published in the next minute. In the end
+/// [`OWN_ENTRIES`](super::OWN_ENTRIES) is what the compiler and the resources left; without `find` it
+/// is empty.
 const BUILD: &str = r#"cd "$1" && shift && rm -rf target || exit
 set -f
 set -- "$@" $FNPACK_MAVEN_ARGUMENTS
@@ -39,7 +41,8 @@ if [ ! -f target/function.jar ]; then
   echo "fnpack: Maven did not make target/function.jar but" target/*.jar
   exit 1
 fi
-mkdir target/fnpack && mv target/function.jar target/fnpack"#;
+mkdir target/fnpack && mv target/function.jar target/fnpack || exit
+(cd target/classes && find . -type f | LC_ALL=C sort) >target/fnpack/.own-entries 2>/dev/null || true"#;
 
 /// What tells that [`BUILD`] found no program, and then which.
 pub const NO_PROGRAM: &str = "fnpack: Maven did not make target/function.jar but ";

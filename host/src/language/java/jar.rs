@@ -12,7 +12,8 @@ use crate::language::{LanguageError, Runtime, constant, write_file};
 use crate::store::Store;
 use crate::tree::Tree;
 
-const MANIFEST: &str = "META-INF/MANIFEST.MF";
+/// The manifest of a jar.
+pub const MANIFEST: &str = "META-INF/MANIFEST.MF";
 /// Lines of the manifest that tell of the machine.
 const OF_THE_MACHINE: [&str; 5] = ["Created-By", "Built-By", "Build-Jdk", "Build-Jdk-Spec", "Build-Time"];
 /// The class that every wrapper calls.
@@ -42,13 +43,9 @@ pub fn normalise(store: &Store, installed: &Tree) -> Result<Tree, LanguageError>
             _ => bytes,
         };
         let method = if stored { CompressionMethod::Stored } else { CompressionMethod::Deflated };
-        let options = SimpleFileOptions::default()
-            .compression_method(method)
-            .last_modified_time(DateTime::default())
-            .unix_permissions(0o644);
         let written = match name.ends_with('/') {
-            true => jar.add_directory(name, options.unix_permissions(0o755)),
-            false => jar.start_file(name, options).and_then(|()| Ok(jar.write_all(&bytes)?)),
+            true => jar.add_directory(name, options(method).unix_permissions(0o755)),
+            false => jar.start_file(name, options(method)).and_then(|()| Ok(jar.write_all(&bytes)?)),
         };
         written.map_err(|error| broken(&error))?;
     }
@@ -62,16 +59,11 @@ pub fn normalise(store: &Store, installed: &Tree) -> Result<Tree, LanguageError>
 pub fn check(store: &Store, installed: &Tree, runtime: &Runtime) -> Result<(), LanguageError> {
     let mut jar = open(store, installed)?;
     let wrong = |text: String| Err(LanguageError::Manifest(text));
-    let mut class = Vec::new();
-    match jar.by_name(FUNCTION) {
-        Ok(mut entry) => entry.read_to_end(&mut class).map_err(|error| broken(&error))?,
-        Err(ZipError::FileNotFound) => {
-            return wrong(format!(
-                "{PROGRAM} has no class function.Function, whose method handler is the function; it belongs in \
-                 src/main/java/function/Function.java"
-            ));
-        }
-        Err(error) => return Err(broken(&error)),
+    let Some(class) = bytes_of(&mut jar, FUNCTION)? else {
+        return wrong(format!(
+            "{PROGRAM} has no class function.Function, whose method handler is the function; it belongs in \
+             src/main/java/function/Function.java"
+        ));
     };
     let compiled = class_release(&class);
     if let (Some(compiled), Some(runs)) = (compiled, release(&runtime.version))
@@ -85,7 +77,8 @@ pub fn check(store: &Store, installed: &Tree, runtime: &Runtime) -> Result<(), L
     Ok(())
 }
 
-fn open(store: &Store, installed: &Tree) -> Result<ZipArchive<Cursor<Vec<u8>>>, LanguageError> {
+/// The program of a tree.
+pub fn open(store: &Store, installed: &Tree) -> Result<ZipArchive<Cursor<Vec<u8>>>, LanguageError> {
     let file = installed
         .file(&constant(PROGRAM))
         .ok_or_else(|| LanguageError::Manifest(format!("Maven made no {PROGRAM}")))?;
@@ -105,7 +98,27 @@ fn read(store: &Store, installed: &Tree) -> Result<Vec<Entry>, LanguageError> {
     Ok(entries)
 }
 
-fn broken(error: &dyn std::error::Error) -> LanguageError {
+/// What is in an entry; none when it is not there.
+pub fn bytes_of(jar: &mut ZipArchive<Cursor<Vec<u8>>>, name: &str) -> Result<Option<Vec<u8>>, LanguageError> {
+    let mut bytes = Vec::new();
+    match jar.by_name(name) {
+        Ok(mut entry) => entry.read_to_end(&mut bytes).map_err(|error| broken(&error))?,
+        Err(ZipError::FileNotFound) => return Ok(None),
+        Err(error) => return Err(broken(&error)),
+    };
+    Ok(Some(bytes))
+}
+
+/// An entry at one time, as every file's is.
+pub fn options(method: CompressionMethod) -> SimpleFileOptions {
+    SimpleFileOptions::default()
+        .compression_method(method)
+        .last_modified_time(DateTime::default())
+        .unix_permissions(0o644)
+}
+
+/// A program that cannot be read.
+pub fn broken(error: &dyn std::error::Error) -> LanguageError {
     LanguageError::Manifest(format!("{PROGRAM}, which Maven made, is no archive that can be read: {error}"))
 }
 
@@ -160,7 +173,7 @@ fn class_release(class: &[u8]) -> Option<u32> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::language::Architecture;
     use crate::tree::{FileEntry, Node};
@@ -169,7 +182,7 @@ mod tests {
         vec![0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, version]
     }
 
-    fn jar(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    pub fn jar(entries: &[(&str, &[u8])]) -> Vec<u8> {
         let mut jar = ZipWriter::new(Cursor::new(Vec::new()));
         for (name, bytes) in entries {
             jar.start_file(*name, SimpleFileOptions::default()).unwrap();
@@ -178,16 +191,16 @@ mod tests {
         jar.finish().unwrap().into_inner()
     }
 
-    struct Bench(#[allow(dead_code)] tempfile::TempDir, Store);
+    pub struct Bench(#[allow(dead_code)] tempfile::TempDir, pub Store);
 
     impl Bench {
-        fn new() -> Self {
+        pub fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
             let store = Store::open(folder.path()).unwrap();
             Self(folder, store)
         }
 
-        fn tree(&self, bytes: &[u8]) -> Tree {
+        pub fn tree(&self, bytes: &[u8]) -> Tree {
             let entry = FileEntry { digest: self.1.write(bytes).unwrap(), executable: false };
             Tree::empty().with(&constant(PROGRAM), Node::File(entry)).unwrap()
         }

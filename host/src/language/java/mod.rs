@@ -5,6 +5,7 @@ mod explain;
 mod install;
 mod jar;
 mod pom;
+mod split;
 mod xml;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,9 @@ use crate::tree::Tree;
 
 /// The program, as Maven must name it and as it lies in the tree.
 const PROGRAM: &str = "function.jar";
+/// Beside the program: the names of its entries that were made of the function's folder, so that
+/// the rest is what it depends on. No part of what is deployed.
+pub const OWN_ENTRIES: &str = ".own-entries";
 /// The word for Maven's Java in [`Place::Host`].
 const JAVA: &str = "java";
 
@@ -74,6 +78,10 @@ impl Language for Java {
 
     fn normalise(&self, store: &Store, installed: &Tree) -> Result<Tree, LanguageError> {
         jar::normalise(store, installed)
+    }
+
+    fn split(&self, store: &Store, installed: &Tree) -> Result<Tree, LanguageError> {
+        split::split(store, installed)
     }
 
     fn explain_failure(&self, output: &str, _: &Place) -> Option<String> {
