@@ -217,7 +217,7 @@ class TestBuildImage:
                 assert config["Architecture"] == wanted and config["RootFS"]["Layers"][:1] == base
             suite.settings(settings.replace("/base:both", "/base:arm64"))
             failed = fnpack.python(suite, *flags, env=env, status=1)
-            failed.says(f"{registry.host}/base:arm64", "is not there for linux/amd64, but for arm64", "base-images")
+            failed.says(f"{registry.host}/base:arm64", "is not there for linux/amd64, but for linux/arm64", "base-images")
         finally:
             docker.docker("rmi", "--force", *docker.docker("images", "--quiet", "fnpack/functions").split(), check=False)
             self.forget(registry)

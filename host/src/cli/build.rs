@@ -14,8 +14,8 @@ use super::signals::{end_on_signals, with_stop};
 use super::{FAILED, Format};
 use crate::executor::{Cancel, end_abandoned};
 use crate::pipeline::{
-    self, Context, Executors, Forced, ImageBuilder, ImageFormat, ImageOptions, Images, Job, Outcome, Step, StepState,
-    size,
+    self, Context, Executors, Forced, ImageBuilder, ImageFormat, ImageOptions, Images, Job, Outcome, Step,
+    StepState, size,
 };
 use crate::platform::Plugins;
 use crate::report::{self, Colour, Display, JsonLine, coloured};

@@ -179,7 +179,10 @@ impl Choice {
                 Ok(chosen) if chosen.is_empty() => {
                     let reason = unsupported(name, config, plugin);
                     // Whatever the filters are, this is one that the platform never takes.
-                    if !self.are_named && !self.filters.platforms.is_empty() && self.filters.languages.is_empty() {
+                    if !self.are_named
+                        && !self.filters.platforms.is_empty()
+                        && self.filters.languages.is_empty()
+                    {
                         self.selection.warnings.push(reason.clone());
                     }
                     nothing.push((platform.clone(), reason));
@@ -198,7 +201,9 @@ impl Choice {
                 let reasons: Vec<_> = nothing.into_iter().map(|(_, reason)| reason).collect();
                 return Err(match self.filters.choose(name, &all_of_it) {
                     // One sentence for all of the platforms.
-                    Err(left) if self.platforms.len() > 1 => usage(anyhow!(explained(&left, &self.platforms))),
+                    Err(left) if self.platforms.len() > 1 => {
+                        usage(anyhow!(explained(&left, &self.platforms)))
+                    }
                     _ => usage(anyhow!(reasons.join("; "))),
                 });
             }
@@ -209,9 +214,9 @@ impl Choice {
                 platform: Some(platform),
                 reason,
             })),
-            false => self.skipped.extend(
-                nothing.into_iter().map(|(platform, reason)| (name.to_owned(), platform, reason)),
-            ),
+            false => self
+                .skipped
+                .extend(nothing.into_iter().map(|(platform, reason)| (name.to_owned(), platform, reason))),
         }
         self.all.extend(all_of_it);
         Ok(())

@@ -93,12 +93,14 @@ impl Engine {
         Ok(found.size.unwrap_or_default().max(0) as u64)
     }
 
-    /// The digest under which an image was pushed to the repository of its name or pulled from there.
-    pub fn repository_digest(&self, image: &str) -> Result<Option<String>, ExecutionError> {
+    /// The digests under which an image was pushed to the repository of its name or pulled from there:
+    /// its own, and those of lists that it was found in.
+    pub fn repository_digests(&self, image: &str) -> Result<Vec<String>, ExecutionError> {
         let repository = familiar(repository(image));
         let digests = self.known(image)?.map(|known| known.in_repositories).unwrap_or_default();
-        let mut digests = digests.iter().filter_map(|digest| digest.split_once('@'));
-        Ok(digests.find(|(name, _)| *name == repository).map(|(_, digest)| digest.to_owned()))
+        let digests = digests.iter().filter_map(|digest| digest.split_once('@'));
+        let of_it = digests.filter(|(name, _)| *name == repository);
+        Ok(of_it.map(|(_, digest)| digest.to_owned()).collect())
     }
 
     /// Has the engine push an image to the registry of its name.

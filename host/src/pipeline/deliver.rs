@@ -2,9 +2,9 @@ use anyhow::{Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
 use super::direct::{assembled, push, write_layout, write_load_archive};
+use super::engine_base::on_fitting_base;
 use super::images::{ImageBuilder, ImagePlace};
 use super::limits;
-use super::engine_base::on_fitting_base;
 use super::pinned::with_pinned_base;
 use super::record::{ImageArtifact, ImageRecord};
 use super::{Context, Job};
@@ -175,7 +175,7 @@ fn push_from_engine(context: &Context, job: &Job, name: &str) -> Result<String> 
     engine.forget(name);
     if let Some(there) = &before
         && !context.images.options.overwrite
-        && engine.repository_digest(name)?.is_none_or(|ours| ours != there.to_string())
+        && !engine.repository_digests(name)?.contains(&there.to_string())
     {
         bail!("{name} is another image there ({there}); give --overwrite to take the tag from it");
     }

@@ -8,8 +8,7 @@ use super::pinned::base_image;
 use super::record::ImageRecord;
 use super::{Context, Job, size};
 use crate::image::{
-    self, ConfigChanges, Event, Image, ImageError, Progress, PushOptions, Reference, assemble,
-    write_layer,
+    self, ConfigChanges, Event, Image, ImageError, Progress, PushOptions, Reference, assemble, write_layer,
 };
 use crate::store::remove_stale_temporaries;
 
@@ -48,10 +47,9 @@ pub fn assembled(context: &Context, job: &Job, image: &ImageRecord) -> Result<Im
     let shown = Shown { context, job };
     context.progress.step(&job.target, &format!("build image (direct, on {})", plan.base));
     let name: Reference = plan.base.parse()?;
-    let base = context.images.registries().resolve_base(&name, plan.architecture.into(), context.store, &shown);
-    let base = base.map_err(|error| {
-        anyhow!(error).context(base_image(job, &plan.base, "cannot be used"))
-    })?;
+    let base =
+        context.images.registries().resolve_base(&name, plan.architecture.into(), context.store, &shown);
+    let base = base.map_err(|error| anyhow!(error).context(base_image(job, &plan.base, "cannot be used")))?;
     let mut layers = Vec::new();
     for layer in &plan.layers {
         let tree = context.store.tree(&layer.tree)?;

@@ -50,7 +50,7 @@ pub fn on_fitting_base(context: &Context, job: &Job, engine: &Engine, plan: &Pla
 
 /// What no registry has was imported, and engines then write their own processor, whatever is in it.
 fn is_for_another_processor(engine: &Engine, plan: &Plan) -> Result<bool> {
-    if engine.repository_digest(&plan.base)?.is_none() {
+    if engine.repository_digests(&plan.base)?.is_empty() {
         return Ok(false);
     }
     let there = engine.image_architecture(&plan.base)?;

@@ -107,7 +107,9 @@ impl Images {
 fn check_repository(text: &str) -> Result<()> {
     let text = text.trim_end_matches('/');
     if !text.contains('/') && (text.contains(['.', ':']) || text == "localhost") {
-        bail!("`{text}` is no repository: it is a registry without a path; write {text}/NAME, such as {text}/functions");
+        bail!(
+            "`{text}` is no repository: it is a registry without a path; write {text}/NAME, such as {text}/functions"
+        );
     }
     text.parse::<Repository>()?;
     Ok(())

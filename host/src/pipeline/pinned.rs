@@ -25,12 +25,22 @@ pub fn is_to_update(context: &Context, image: &str) -> bool {
 
 /// Records the digest of an image that an engine has from a registry; others have none.
 pub fn pin(context: &Context, job: &Job, engine: &Engine, image: &str) -> Result<()> {
-    if !image.contains('@')
-        && context.pins.digest(image).is_none()
-        && let Some(digest) = engine.repository_digest(image)?
-    {
-        record(context, job, image, &digest);
+    if image.contains('@') || context.pins.digest(image).is_some() {
+        return Ok(());
     }
+    let digests = engine.repository_digests(image)?;
+    let digest = match &digests[..] {
+        [] => return Ok(()),
+        [digest] => digest.clone(),
+        // An image that several names led to: the registry knows which digest is this name's.
+        [first, ..] => {
+            let name: Reference = image.parse()?;
+            let found = context.images.registries().digest_of(&name, &Shown { context, job });
+            let found = found.ok().flatten().map(|digest| digest.to_string());
+            found.filter(|found| digests.contains(found)).unwrap_or_else(|| first.clone())
+        }
+    };
+    record(context, job, image, &digest);
     Ok(())
 }
 
@@ -95,7 +105,9 @@ pub fn get_base(context: &Context, job: &Job, engine: &Engine, plan: &Plan) -> R
 /// What cannot be done with a base, and what to do about it.
 pub fn base_image(job: &Job, base: &str, problem: &str) -> String {
     let gone = match base.contains('@') {
-        true => "; if fnpack.lock names it and it is gone, --update-images takes what its name stands for now",
+        true => {
+            "; if fnpack.lock names it and it is gone, --update-images takes what its name stands for now"
+        }
         false => "",
     };
     format!(

@@ -58,12 +58,7 @@ pub fn describe() -> Description {
         name: "azure".to_owned(),
         title: "Azure Functions".to_owned(),
         deployments: vec![
-            Deployment {
-                name: PACKAGE.to_owned(),
-                image: false,
-                symlinks: false,
-                limits: vec![limit()],
-            },
+            Deployment { name: PACKAGE.to_owned(), image: false, symlinks: false, limits: vec![limit()] },
             no_containers(),
         ],
         supports: ROWS.iter().map(support).collect(),

@@ -169,7 +169,9 @@ fn uv_platform(runtime: &Runtime) -> String {
     match runtime.libc {
         Libc::Musl { .. } => format!("{machine}-unknown-linux-musl"),
         // It knows none that is older.
-        Libc::Glibc { minor, .. } => format!("{machine}-manylinux_2_{}", glibc_level(minor).max(GLIBC_LEVELS[0])),
+        Libc::Glibc { minor, .. } => {
+            format!("{machine}-manylinux_2_{}", glibc_level(minor).max(GLIBC_LEVELS[0]))
+        }
     }
 }
 
