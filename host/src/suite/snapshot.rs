@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::ignored::Ignored;
 use crate::store::{Fingerprint, StatIndex, Store, StoreError};
-use crate::tree::{FileEntry, Name, Node, RelPath, Tree};
+use crate::tree::{FileEntry, Node, RelPath, Tree};
 
 /// Why a benchmark's folder cannot be taken.
 #[derive(Debug, thiserror::Error)]
@@ -97,8 +97,7 @@ impl Walk<'_> {
                 continue;
             }
             let unusable = |reason: String| StoreError::Unusable { path: path.clone(), reason };
-            let name = Name::new(file_name.as_bytes()).map_err(|error| unusable(error.to_string()))?;
-            let below = at.child(name.clone());
+            let below = at.try_child(file_name.as_bytes()).map_err(|error| unusable(error.to_string()))?;
             let node = if metadata.is_dir() {
                 Node::Directory(self.folder(&path, &below)?)
             } else if metadata.is_symlink() {
@@ -113,7 +112,8 @@ impl Walk<'_> {
                         .into(),
                 ));
             };
-            tree.insert(&RelPath::root().child(name), node).expect("an entry of the root can be inserted");
+            let name = RelPath::new(file_name.as_bytes()).expect("it was checked");
+            tree.insert(&name, node).expect("an entry of the root can be inserted");
         }
         Ok(tree)
     }

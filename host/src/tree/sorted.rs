@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use prost::Message;
 
 use super::message::{DirectoryMessage, DirectoryNode, FileNode, SymlinkNode, TreeMessage};
+use super::path::shortened;
 use super::{Digest, Name, RelPath};
 
 /// Why a tree cannot hold an entry, or a message is no tree.
@@ -14,6 +15,14 @@ pub enum TreeError {
     /// A path leads through a file or a link.
     #[error("`{0}` is no directory")]
     NotADirectory(RelPath),
+    /// A path that would be longer than a path may be.
+    #[error("`{path}` cannot be made: {reason}")]
+    TooLong {
+        /// Its beginning.
+        path: String,
+        /// Which limit it passes.
+        reason: &'static str,
+    },
     /// The root is a directory.
     #[error("the root of a tree is a directory and cannot be replaced")]
     Root,
@@ -47,12 +56,45 @@ pub enum Node {
 pub struct Directory {
     entries: BTreeMap<Name, Node>,
     digest: OnceLock<Digest>,
+    reach: OnceLock<Reach>,
+}
+
+/// How far a directory goes down: the most names of a path in it, and the most bytes of one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Reach {
+    names: usize,
+    bytes: usize,
+}
+
+impl Reach {
+    fn of(node: &Node) -> Self {
+        match node {
+            Node::Directory(tree) => tree.reach(),
+            _ => Self::default(),
+        }
+    }
+
+    /// That of a directory with this below a name.
+    fn below(self, name: &Name) -> Self {
+        let separator = usize::from(self.bytes > 0);
+        Self { names: self.names + 1, bytes: name.as_bytes().len() + separator + self.bytes }
+    }
+
+    fn max(self, other: Self) -> Self {
+        Self { names: self.names.max(other.names), bytes: self.bytes.max(other.bytes) }
+    }
 }
 
 impl Clone for Directory {
-    /// A copy is made in order to change it, so its digest is not taken along.
+    /// A copy is made in order to change it, so what is known of it is not taken along.
     fn clone(&self) -> Self {
-        Self { entries: self.entries.clone(), digest: OnceLock::new() }
+        Self::of(self.entries.clone())
+    }
+}
+
+impl Directory {
+    fn of(entries: BTreeMap<Name, Node>) -> Self {
+        Self { entries, digest: OnceLock::new(), reach: OnceLock::new() }
     }
 }
 
@@ -131,9 +173,14 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Puts an entry at a path; directories on the way are made, what is there is replaced.
+    /// Puts an entry at a path; directories on the way are made, what is there is replaced. No path
+    /// of the tree gets longer than a [`RelPath`] may be.
     pub fn insert(&mut self, path: &RelPath, node: Node) -> Result<(), TreeError> {
         let (name, parents) = path.names().split_last().ok_or(TreeError::Root)?;
+        let reach = Reach::of(&node);
+        if let Some(reason) = path.too_long_with(reach.names, reach.bytes + usize::from(reach.bytes > 0)) {
+            return Err(TreeError::TooLong { path: shortened(&path.to_bytes()), reason });
+        }
         let mut tree = self;
         let mut seen = RelPath::root();
         for parent in parents {
@@ -195,7 +242,7 @@ impl Tree {
             };
             kept.insert(name.clone(), node);
         }
-        Self(Arc::new(Directory { entries: kept, digest: OnceLock::new() }))
+        Self(Arc::new(Directory::of(kept)))
     }
 
     /// Everything in the tree, directories too, sorted by the bytes of the whole path.
@@ -239,6 +286,11 @@ impl Tree {
     /// The digest of the root's `Directory` message.
     pub fn digest(&self) -> Digest {
         *self.0.digest.get_or_init(|| Digest::of(&self.message().encode_to_vec()))
+    }
+
+    fn reach(&self) -> Reach {
+        let each = || self.iter().map(|(name, node)| Reach::of(node).below(name));
+        *self.0.reach.get_or_init(|| each().fold(Reach::default(), Reach::max))
     }
 
     fn message(&self) -> DirectoryMessage {
@@ -322,12 +374,18 @@ impl Tree {
         for link in &message.symlinks {
             entries.insert(name_of(&link.name)?, Node::Symlink(link.target.clone().into()));
         }
-        Ok(Self(Arc::new(Directory { entries, digest: OnceLock::new() })))
+        let tree = Self(Arc::new(Directory::of(entries)));
+        let reach = tree.reach();
+        match RelPath::root().too_long_with(reach.names, reach.bytes + 1) {
+            Some(_) => Err(malformed("its paths are too long".into())),
+            None => Ok(tree),
+        }
     }
 
     pub(super) fn entries_mut(&mut self) -> &mut BTreeMap<Name, Node> {
         let directory = Arc::make_mut(&mut self.0);
         directory.digest = OnceLock::new();
+        directory.reach = OnceLock::new();
         &mut directory.entries
     }
 }
@@ -405,6 +463,19 @@ mod tests {
     fn nothing_is_put_below_a_file() {
         let below = tree(&[("a", "1")]).with(&path("a/b"), Node::Directory(Tree::empty()));
         assert_eq!(below, Err(TreeError::NotADirectory(path("a"))));
+    }
+
+    #[test]
+    fn trees_that_are_joined_get_no_deeper_than_a_path_may_be() {
+        let deep = |names: usize| path(&vec!["d"; names].join("/"));
+        let (mut tree, below) = (Tree::empty(), tree(&[(&deep(200).to_string(), "")]));
+        tree.insert(&deep(56), Node::Directory(below.clone())).unwrap();
+        let error = tree.insert(&deep(57), Node::Directory(below.clone())).unwrap_err().to_string();
+        assert!(error.contains("256 names"), "{error}");
+        let long = path(&vec!["n".repeat(255); 15].join("/"));
+        let far = Tree::empty().with(&long, Node::Directory(Tree::empty())).unwrap();
+        assert!(Tree::empty().with(&deep(129), Node::Directory(far.clone())).is_err(), "4097 bytes");
+        assert!(Tree::empty().with(&deep(128), Node::Directory(far)).is_ok(), "4095 bytes");
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! C++ functions: a program with all of its shared libraries, as a custom runtime.
 
-use fnpack_plugin::{
-    BuildImage, Edit, Failure, File, ImageSource, Runtime, Support, text_file, tree,
-};
+use fnpack_plugin::{BuildImage, Edit, Failure, File, ImageSource, Runtime, Support, text_file, tree};
 
 use crate::{image, recipe};
 

@@ -139,7 +139,9 @@ mod tests {
     fn every_file_is_compiled_and_the_entry_points_libraries_are_always_there() {
         let text = written(&[]);
         assert!(text.contains("add_executable(benchmark\n  \"a/b.cpp\"\n  \"main.cpp\"\n)"), "{text}");
-        for words in ["CMAKE_CXX_STANDARD 17", "aws-lambda-runtime", "Boost", "rapidjson", "CURL", "-Wall -Wextra"] {
+        for words in
+            ["CMAKE_CXX_STANDARD 17", "aws-lambda-runtime", "Boost", "rapidjson", "CURL", "-Wall -Wextra"]
+        {
             at(&text, words);
         }
         for words in ["OpenCV", "igraph", "SEBS_USE_AWS_SDK"] {

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    HostTool, Indexes, Installation, Language, LanguageError, Place, Requirement, Runtime,
-    ScriptContract, without_empty_directories,
+    HostTool, Indexes, Installation, Language, LanguageError, Place, Requirement, Runtime, ScriptContract,
+    without_empty_directories,
 };
 use crate::store::Store;
 use crate::tree::Tree;

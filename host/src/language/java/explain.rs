@@ -136,7 +136,10 @@ mod tests {
             ),
             ("PKIX path building failed: unable to find valid certification path", "ca-bundle"),
             ("error: release version 21 not supported", "compile for Java 21"),
-            ("[ERROR] Source option 5 is no longer supported. Use 7 or later.", "too new to compile for Java 5"),
+            (
+                "[ERROR] Source option 5 is no longer supported. Use 7 or later.",
+                "too new to compile for Java 5",
+            ),
             ("authentication failed for https://maven.example, status code: 401 Unauthorized", "<server>"),
             (
                 "fnpack: Maven did not make target/function.jar but target/app-1.jar\n",
