@@ -270,9 +270,11 @@ fn constant(path: &str) -> RelPath {
     RelPath::new(path).expect("a constant path")
 }
 
-/// The text of a tree's file, without a byte order mark; none when it is not there.
+/// The text of a tree's file, or of the one that a link leads to, without a byte order mark; none
+/// when it is not there.
 fn read_text(store: &Store, tree: &Tree, path: &RelPath) -> Result<Option<String>, LanguageError> {
-    let Some(file) = tree.file(path) else { return Ok(None) };
+    let real = tree.follow(path).map_err(|error| LanguageError::Manifest(error.to_string()))?;
+    let Some(file) = tree.file(&real) else { return Ok(None) };
     let text = String::from_utf8(store.read(&file.digest)?)
         .map_err(|_| LanguageError::Manifest(format!("{path} is not UTF-8 text; save it as UTF-8")))?;
     Ok(Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)))

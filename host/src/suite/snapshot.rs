@@ -40,8 +40,8 @@ impl Snapshot {
         let mut below: Vec<PathBuf> = fs::read_dir(folder)
             .map_err(StoreError::io("read", folder))?
             .flatten()
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
             .map(|entry| entry.path())
-            .filter(|path| path.is_dir())
             .collect();
         below.sort();
         let ignored = Ignored::of(folder, &below)
