@@ -8,7 +8,7 @@ use super::{Context, Job};
 use crate::tree::{Digest, FileEntry, Node, Tree};
 
 /// Goes up when fnpack itself makes something else of the same inputs.
-const RECIPE: &str = "2";
+const RECIPE: &str = "3";
 
 /// Everything that can change a build's output, each under a name that a user understands. The
 /// key of a build is the digest of this list; the reasons for a rebuild are the difference of two.

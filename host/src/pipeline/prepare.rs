@@ -30,10 +30,18 @@ fn apply(context: &Context, tree: &Tree, text: &str) -> Result<Tree> {
                 return Err(refuse("is to be made by the patch, but is there already").into());
             }
             (_, Some(file)) => context.store.read(&file.digest)?,
+            (_, None) if patched.get(&change.path).is_some() => {
+                return Err(refuse("is no file that can be patched, but a folder or a link").into());
+            }
             (_, None) => return Err(refuse("is not there to be patched").into()),
         };
         let after = change.apply(&before)?;
         if change.kind == Kind::Remove {
+            if !after.is_empty() {
+                return Err(
+                    refuse("is to be removed by the patch, but has more lines than it removes").into()
+                );
+            }
             patched.remove(&change.path);
             continue;
         }
