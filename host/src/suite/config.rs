@@ -4,6 +4,7 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 
 use super::{Download, Shrink};
+use crate::store::read_regular;
 
 /// Why a `config.json` cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -199,7 +200,7 @@ const KNOWN_KEYS: [&str; 7] =
 impl BenchmarkConfig {
     /// Reads a `config.json`; also gives warnings about keys that mean nothing.
     pub fn read(file: &Path) -> Result<(Self, Vec<String>), ConfigError> {
-        let bytes = std::fs::read(file)
+        let bytes = read_regular(file)
             .map_err(|source| ConfigError::Unreadable { file: file.to_path_buf(), source })?;
         Self::parse(&bytes, file)
     }

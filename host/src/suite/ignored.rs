@@ -2,6 +2,8 @@ use std::path::Path;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use crate::store::open_regular;
+
 /// What a folder may extend this list with, in the syntax of `.gitignore`.
 pub const IGNORE_FILE: &str = ".fnpackignore";
 
@@ -62,7 +64,9 @@ impl Ignored {
         let mut own = Vec::new();
         for folder in std::iter::once(folder).chain(below.iter().map(std::path::PathBuf::as_path)) {
             let file = folder.join(IGNORE_FILE);
-            if file.is_file() {
+            if file.symlink_metadata().is_ok() {
+                // A pipe would be waited for.
+                open_regular(&file).map_err(ignore::Error::Io)?;
                 let mut builder = GitignoreBuilder::new(folder);
                 builder.add(file).map_or(Ok(()), Err)?;
                 own.push(builder.build()?);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 use crate::download::check_mirror;
 use crate::executor::DockerSettings;
 use crate::language::Indexes;
+use crate::store::read_regular;
 
 /// Why the settings file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -125,6 +126,12 @@ pub enum BuildImageSetting {
     },
 }
 
+/// As the system says it of a file that is no text.
+pub(super) fn text(bytes: Vec<u8>) -> std::io::Result<String> {
+    let invalid = |_| std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not UTF-8 text");
+    String::from_utf8(bytes).map_err(invalid)
+}
+
 /// Settings of a plugin's own, which are texts to it; a number or a boolean is its text.
 fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
     let values = BTreeMap::<String, toml::Value>::deserialize(deserializer)?;
@@ -181,7 +188,7 @@ impl Settings {
     /// The settings of a suite; the defaults when it has no settings file.
     pub fn read(suite: &Path) -> Result<Self, SettingsError> {
         let file = suite.join(super::SETTINGS_FILE);
-        let text = match std::fs::read_to_string(&file) {
+        let text = match read_regular(&file).and_then(text) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(source) => return Err(SettingsError::Unreadable { file, source }),
