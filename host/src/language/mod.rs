@@ -191,6 +191,18 @@ pub trait Language: Send + Sync {
     /// other versions. A function without any manifest is fine where the language allows it.
     fn select_manifest(&self, sources: &Tree, runtime: &Runtime) -> Result<Tree, LanguageError>;
 
+    /// What the user should know of the manifest that was selected, and those that were not; none
+    /// when there is nothing odd about it.
+    fn passed_over(
+        &self,
+        _: &Store,
+        _sources: &Tree,
+        _selected: &Tree,
+        _: &Runtime,
+    ) -> Result<Option<String>, LanguageError> {
+        Ok(None)
+    }
+
     /// Adds packages to the manifest of a tree, but those that it requires itself.
     fn add_packages(
         &self,

@@ -1,14 +1,25 @@
 use anyhow::{Context as _, Result};
 
+use super::Context;
+use super::build::Run;
 use super::patch::{self, Kind, PatchError};
 use super::sources::Sources;
-use super::{Context, Job};
-use crate::language::Language;
 use crate::tree::{FileEntry, Node, Tree};
 
 /// The benchmark's sources with its language variant's patch.
-pub fn prepare(context: &Context, job: &Job, language: &dyn Language, sources: &Sources) -> Result<Tree> {
-    let Some(patch) = &sources.patch else { return Ok(sources.tree.clone()) };
+pub fn prepare(run: &Run, sources: &Sources) -> Result<Tree> {
+    let tree = match &sources.patch {
+        Some(patch) => patched(run, sources, patch)?,
+        None => sources.tree.clone(),
+    };
+    let (store, runtime) = (run.context.store, run.job.runtime());
+    let told = run.language.passed_over(store, &sources.with_all_manifests, &tree, &runtime)?;
+    told.into_iter().for_each(|text| run.warn(text));
+    Ok(tree)
+}
+
+fn patched(run: &Run, sources: &Sources, patch: &FileEntry) -> Result<Tree> {
+    let Run { context, job, language, .. } = run;
     let what = || {
         let (language, variant) = (&job.target.language, &job.target.variant);
         format!("cannot apply {}/{language}/{variant}/patch.diff", job.benchmark.folder().display())

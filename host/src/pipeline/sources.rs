@@ -11,6 +11,8 @@ pub struct Sources {
     /// The language's files, with the manifest to install under its plain name, and with the
     /// variant's overlay.
     pub tree: Tree,
+    /// The same with the manifests that are not installed.
+    pub with_all_manifests: Tree,
     /// The variant's patch, still to be applied.
     pub patch: Option<FileEntry>,
     /// The folders, inside the benchmark's, of the init.sh scripts to run, in order.
@@ -52,6 +54,7 @@ pub fn choose(job: &Job, snapshot: &Snapshot, language: &dyn Language) -> Result
 
     let runtime = job.runtime();
     let mut tree = language.select_manifest(&base, &runtime)?;
+    let mut with_all_manifests = base.clone();
     let mut patch = None;
     if target.variant != "default" {
         let variant = child(&target.variant);
@@ -68,6 +71,7 @@ pub fn choose(job: &Job, snapshot: &Snapshot, language: &dyn Language) -> Result
             tree = overlay_manifests(&base, &tree);
         } else {
             tree = language.select_manifest(&tree.overlay(overlay), &runtime)?;
+            with_all_manifests = base.overlay(overlay);
         }
     }
     let folder = if init_scripts.is_empty() {
@@ -75,7 +79,7 @@ pub fn choose(job: &Job, snapshot: &Snapshot, language: &dyn Language) -> Result
     } else {
         readable(job, folder, root_script, &all, &tree)?
     };
-    Ok(Sources { tree, patch, init_scripts, package_script, folder })
+    Ok(Sources { tree, with_all_manifests, patch, init_scripts, package_script, folder })
 }
 
 /// The language's folder without the links that cannot stay: those to other parts of the
