@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, anyhow};
 
 use super::selection::{Selection, SelectionArguments};
-use super::session::Session;
+use super::session::{Session, usage};
 use super::signals::end_on_signals;
 use super::{FAILED, Format};
 use crate::executor::{Cancel, end_abandoned};
@@ -138,6 +138,9 @@ fn run(
     let choice = common.executor.or(session.settings.build.executor).unwrap_or(ExecutorChoice::Auto);
     let out =
         common.out.clone().or_else(|| session.settings.build.out.clone()).unwrap_or_else(|| "out".into());
+    if out.metadata().is_ok_and(|found| !found.is_dir()) {
+        return Err(usage(anyhow!("--out {} is a file; name a folder", out.display())));
+    }
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = common.jobs.or(session.settings.build.jobs).map_or(processors, usize::from);
     let at_once = jobs.min(selection.jobs.len()).max(1);

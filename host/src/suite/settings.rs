@@ -114,7 +114,8 @@ pub struct PlatformSettings {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(
     untagged,
-    expecting = "a build image is a text, its name, or a table with `recipe`, a folder with a Dockerfile"
+    deny_unknown_fields,
+    expecting = "a build image is a text, its name, or a table with `recipe` alone, a folder with a Dockerfile"
 )]
 pub enum BuildImageSetting {
     /// As the engine is asked for it.
@@ -262,8 +263,11 @@ mod tests {
             parse("[platform.aws.build-images]\n\"cpp-all-x64\" = { recipe = \"images/cpp\" }\n").unwrap();
         let recipe = BuildImageSetting::Recipe { recipe: "/suite/images/cpp".into() };
         assert_eq!(settings.platform["aws"].build_images["cpp-all-x64"], recipe);
-        let error = parse("[platform.aws.build-images]\n\"cpp-all-x64\" = 3\n").unwrap_err();
-        assert!(error.contains("recipe") && error.contains("line 2"), "{error}");
+        for value in ["3", "{ recipe = \"images/cpp\", x = 1 }"] {
+            let text = format!("[platform.aws.build-images]\n\"cpp-all-x64\" = {value}\n");
+            let error = parse(&text).unwrap_err();
+            assert!(error.contains("recipe") && error.contains("line 2"), "{error}");
+        }
     }
 
     #[test]
