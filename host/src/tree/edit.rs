@@ -136,7 +136,7 @@ mod tests {
         edited.rename(&path("d"), &path("e")).unwrap();
         assert!(matches!(
             edited.rename(&path("e"), &below),
-            Err(EditError::Tree(crate::tree::TreeError::TooLong { .. }))
+            Err(EditError::Tree(crate::tree::TreeError::TooLong(_)))
         ));
     }
 

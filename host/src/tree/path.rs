@@ -122,11 +122,13 @@ impl RelPath {
             .map_err(|PathError { reason, .. }| error(reason))
     }
 
-    /// Whether this and, below it, something of so many names and bytes is no path any more, and
-    /// why.
-    pub(super) fn too_long_with(&self, names: usize, bytes: usize) -> Option<&'static str> {
+    /// Fails when this and, below it, something of so many names and bytes is no path any more.
+    pub(super) fn check_with(&self, names: usize, bytes: usize) -> Result<(), PathError> {
         let own = self.0.iter().map(|name| name.as_bytes().len() + 1).sum::<usize>();
-        too_long(self.0.len() + names, (own + bytes).saturating_sub(1))
+        match too_long(self.0.len() + names, (own + bytes).saturating_sub(1)) {
+            Some(reason) => Err(PathError { path: shortened(&self.to_bytes()), reason }),
+            None => Ok(()),
+        }
     }
 
     /// The names from the root down.
@@ -160,10 +162,7 @@ impl RelPath {
     /// This, and below it one name that was not checked yet.
     pub fn try_child(&self, name: impl AsRef<[u8]>) -> Result<Self, PathError> {
         let child = self.child(Name::new(name)?);
-        match child.too_long_with(0, 0) {
-            Some(reason) => Err(PathError { path: shortened(&child.to_bytes()), reason }),
-            None => Ok(child),
-        }
+        child.check_with(0, 0).map(|()| child)
     }
 
     /// This, and below it another path.
@@ -194,10 +193,7 @@ impl RelPath {
             }
         }
         let goal = Self(names);
-        match goal.too_long_with(0, 0) {
-            Some(reason) => Err(PathError { path: shortened(target), reason }),
-            None => Ok(goal),
-        }
+        goal.check_with(0, 0).map(|()| goal)
     }
 
     /// The path below a folder on disk.

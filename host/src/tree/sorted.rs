@@ -6,8 +6,7 @@ use std::sync::{Arc, OnceLock};
 use prost::Message;
 
 use super::message::{DirectoryMessage, DirectoryNode, FileNode, SymlinkNode, TreeMessage};
-use super::path::shortened;
-use super::{Digest, Name, RelPath};
+use super::{Digest, Name, PathError, RelPath};
 
 /// Why a tree cannot hold an entry, or a message is no tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,13 +15,8 @@ pub enum TreeError {
     #[error("`{0}` is no directory")]
     NotADirectory(RelPath),
     /// A path that would be longer than a path may be.
-    #[error("`{path}` cannot be made: {reason}")]
-    TooLong {
-        /// Its beginning.
-        path: String,
-        /// Which limit it passes.
-        reason: &'static str,
-    },
+    #[error("{0}")]
+    TooLong(Box<PathError>),
     /// The root is a directory.
     #[error("the root of a tree is a directory and cannot be replaced")]
     Root,
@@ -178,9 +172,8 @@ impl Tree {
     pub fn insert(&mut self, path: &RelPath, node: Node) -> Result<(), TreeError> {
         let (name, parents) = path.names().split_last().ok_or(TreeError::Root)?;
         let reach = Reach::of(&node);
-        if let Some(reason) = path.too_long_with(reach.names, reach.bytes + usize::from(reach.bytes > 0)) {
-            return Err(TreeError::TooLong { path: shortened(&path.to_bytes()), reason });
-        }
+        let checked = path.check_with(reach.names, reach.bytes + usize::from(reach.bytes > 0));
+        checked.map_err(|error| TreeError::TooLong(error.into()))?;
         let mut tree = self;
         let mut seen = RelPath::root();
         for parent in parents {
@@ -376,10 +369,8 @@ impl Tree {
         }
         let tree = Self(Arc::new(Directory::of(entries)));
         let reach = tree.reach();
-        match RelPath::root().too_long_with(reach.names, reach.bytes + 1) {
-            Some(_) => Err(malformed("its paths are too long".into())),
-            None => Ok(tree),
-        }
+        let checked = RelPath::root().check_with(reach.names, reach.bytes + 1);
+        checked.map(|()| tree).map_err(|error| TreeError::TooLong(error.into()))
     }
 
     pub(super) fn entries_mut(&mut self) -> &mut BTreeMap<Name, Node> {
