@@ -3,7 +3,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::ignored::Ignored;
+use super::ignored::{IgnoreError, Ignored};
 use crate::store::{Fingerprint, StatIndex, Store, StoreError};
 use crate::tree::{FileEntry, Node, RelPath, Tree};
 
@@ -14,13 +14,8 @@ pub enum SnapshotError {
     #[error("{0}")]
     Store(#[from] StoreError),
     /// An ignore file that does not parse.
-    #[error("{}/.fnpackignore: {source}", folder.display())]
-    Ignore {
-        /// The benchmark's folder.
-        folder: PathBuf,
-        /// What is wrong.
-        source: ignore::Error,
-    },
+    #[error("{0}")]
+    Ignore(#[from] IgnoreError),
 }
 
 /// A benchmark's folder as it is now: everything but what is ignored. Links are kept as they are
@@ -44,8 +39,7 @@ impl Snapshot {
             .map(|entry| entry.path())
             .collect();
         below.sort();
-        let ignored = Ignored::of(folder, &below)
-            .map_err(|source| SnapshotError::Ignore { folder: folder.to_path_buf(), source })?;
+        let ignored = Ignored::of(folder, &below)?;
         let index = store.stat_index(folder)?;
         let mut walk = Walk { store, ignored, index: &index, warnings: Vec::new() };
         let tree = walk.folder(folder, &RelPath::root())?;
