@@ -9,6 +9,7 @@ mod edit;
 mod links;
 pub mod message;
 mod path;
+mod reach;
 mod sorted;
 
 pub(crate) use digest::parse_hex;

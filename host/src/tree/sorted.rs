@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use prost::Message;
 
 use super::message::{DirectoryMessage, DirectoryNode, FileNode, SymlinkNode, TreeMessage};
+use super::reach::Reach;
 use super::{Digest, Name, PathError, RelPath};
 
 /// Why a tree cannot hold an entry, or a message is no tree.
@@ -51,32 +52,6 @@ pub struct Directory {
     entries: BTreeMap<Name, Node>,
     digest: OnceLock<Digest>,
     reach: OnceLock<Reach>,
-}
-
-/// How far a directory goes down: the most names of a path in it, and the most bytes of one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Reach {
-    names: usize,
-    bytes: usize,
-}
-
-impl Reach {
-    fn of(node: &Node) -> Self {
-        match node {
-            Node::Directory(tree) => tree.reach(),
-            _ => Self::default(),
-        }
-    }
-
-    /// That of a directory with this below a name.
-    fn below(self, name: &Name) -> Self {
-        let separator = usize::from(self.bytes > 0);
-        Self { names: self.names + 1, bytes: name.as_bytes().len() + separator + self.bytes }
-    }
-
-    fn max(self, other: Self) -> Self {
-        Self { names: self.names.max(other.names), bytes: self.bytes.max(other.bytes) }
-    }
 }
 
 impl Clone for Directory {
@@ -171,9 +146,7 @@ impl Tree {
     /// of the tree gets longer than a [`RelPath`] may be.
     pub fn insert(&mut self, path: &RelPath, node: Node) -> Result<(), TreeError> {
         let (name, parents) = path.names().split_last().ok_or(TreeError::Root)?;
-        let reach = Reach::of(&node);
-        let checked = path.check_with(reach.names, reach.bytes + usize::from(reach.bytes > 0));
-        checked.map_err(|error| TreeError::TooLong(error.into()))?;
+        Reach::of(&node).check_at(path).map_err(|error| TreeError::TooLong(error.into()))?;
         let mut tree = self;
         let mut seen = RelPath::root();
         for parent in parents {
@@ -281,9 +254,8 @@ impl Tree {
         *self.0.digest.get_or_init(|| Digest::of(&self.message().encode_to_vec()))
     }
 
-    fn reach(&self) -> Reach {
-        let each = || self.iter().map(|(name, node)| Reach::of(node).below(name));
-        *self.0.reach.get_or_init(|| each().fold(Reach::default(), Reach::max))
+    pub(super) fn reach(&self) -> Reach {
+        *self.0.reach.get_or_init(|| Reach::of_entries(self))
     }
 
     fn message(&self) -> DirectoryMessage {
@@ -368,8 +340,7 @@ impl Tree {
             entries.insert(name_of(&link.name)?, Node::Symlink(link.target.clone().into()));
         }
         let tree = Self(Arc::new(Directory::of(entries)));
-        let reach = tree.reach();
-        let checked = RelPath::root().check_with(reach.names, reach.bytes + 1);
+        let checked = tree.reach().check_at(&RelPath::root());
         checked.map(|()| tree).map_err(|error| TreeError::TooLong(error.into()))
     }
 
@@ -454,19 +425,6 @@ mod tests {
     fn nothing_is_put_below_a_file() {
         let below = tree(&[("a", "1")]).with(&path("a/b"), Node::Directory(Tree::empty()));
         assert_eq!(below, Err(TreeError::NotADirectory(path("a"))));
-    }
-
-    #[test]
-    fn trees_that_are_joined_get_no_deeper_than_a_path_may_be() {
-        let deep = |names: usize| path(&vec!["d"; names].join("/"));
-        let (mut tree, below) = (Tree::empty(), tree(&[(&deep(200).to_string(), "")]));
-        tree.insert(&deep(56), Node::Directory(below.clone())).unwrap();
-        let error = tree.insert(&deep(57), Node::Directory(below.clone())).unwrap_err().to_string();
-        assert!(error.contains("256 names"), "{error}");
-        let long = path(&vec!["n".repeat(255); 15].join("/"));
-        let far = Tree::empty().with(&long, Node::Directory(Tree::empty())).unwrap();
-        assert!(Tree::empty().with(&deep(129), Node::Directory(far.clone())).is_err(), "4097 bytes");
-        assert!(Tree::empty().with(&deep(128), Node::Directory(far)).is_ok(), "4095 bytes");
     }
 
     #[test]
