@@ -39,14 +39,16 @@ def refused(fnpack, run: Run, *words: str) -> None:
 
 
 CONFIGS = {
-    "no JSON": ('{\n  "timeout": 10,\n  "memory" 128\n}', ["line 3"]),
+    "no JSON": ('{\n  "timeout": 10,\n  "memory" 128\n}', ["line 3", "not JSON"]),
+    "a comment": ('{\n  // seconds\n  "timeout": 10}', ["line 2", "not JSON", "no comments"]),
+    "no object": ("[]", ["must be a JSON object"]),
     "the end is missing": ('{\n  "timeout": 10', ["line 2"]),
     "empty": ("", ["config.json"]),
     "a missing timeout": ('{"memory": 128, "languages": ["python"]}', ["timeout"]),
     "a missing memory": ('{"timeout": 10, "languages": ["python"]}', ["memory"]),
     "missing languages": ('{"timeout": 10, "memory": 128}', ["languages"]),
-    "a timeout that is text": ('{\n"timeout": "ten",\n"memory": 128, "languages": ["python"]}', ["timeout", "line 2"]),
-    "a negative memory": ('{"timeout": 10, "memory": -1,\n "languages": ["python"]}', ["memory", "line 1"]),
+    "a timeout that is text": ('{\n"timeout": "ten",\n"memory": 128, "languages": ["python"]}', ["timeout", "line 2", "whole number above 0 (seconds)"]),
+    "a negative memory": ('{"timeout": 10, "memory": -1,\n "languages": ["python"]}', ["memory", "line 1", "whole number above 0 (MiB)"]),
     "an unknown language": (
         '{"timeout": 10, "memory": 128,\n "languages": ["pyhton"]}', ["languages", "pyhton", "python", "nodejs", "line 2"]),
     "an unknown module": (
@@ -71,6 +73,43 @@ def test_an_unknown_key_of_config_json_is_a_warning(fnpack, suite):
     suite.benchmark(config={"timout": 10})
     fnpack.python(suite).status_is("built")
     assert "timout" in fnpack.python(suite, "--force").said
+
+
+def test_an_unknown_key_of_a_language_is_a_warning(fnpack, suite):
+    suite.benchmark(config={"languages": [{"language": "python", "variant": ["pypy"]}]})
+    fnpack.python(suite).status_is("built")
+    assert "`languages[0]`: unknown key `variant`" in fnpack.python(suite).said
+
+
+@pytest.mark.parametrize("name", ["010.hello/config.json", "fnpack.toml", "fnpack.lock", "010.hello/python/.fnpackignore", "010.hello/.fnpackignore"])
+def test_a_pipe_in_the_place_of_a_file_is_named_and_not_waited_for(name, fnpack, suite):
+    suite.benchmark()
+    (suite.root / name).unlink(missing_ok=True)
+    os.mkfifo(suite.root / name)
+    run = fnpack.python(suite, status=None, timeout=20)
+    assert run.status in (1, 2), str(run)
+    run.says(name, "no file")
+
+
+def test_a_name_with_control_characters_is_shown_escaped(fnpack, suite):
+    suite.benchmark("010.\x1b[31mred")
+    run = fnpack.python(suite, "--format", "text", status=1)
+    assert "\x1b" not in run.stdout + run.stderr, repr(run.stderr)
+    run.says("010.\\u{1b}[31mred", "control characters")
+    listed = fnpack.run("list", "benchmarks", "--suite", suite.root, status=1)
+    assert "\x1b" not in listed.stderr
+
+
+def test_an_out_folder_that_is_a_file_is_named(fnpack, suite, tmp_path):
+    suite.benchmark()
+    (tmp_path / "taken").write_text("")
+    fnpack.python(suite, "--out", tmp_path / "taken", status=2).says("taken is a file; name a folder")
+
+
+def test_an_image_for_no_runtime_of_the_platform_is_a_warning(fnpack, suite):
+    suite.benchmark()
+    suite.settings('[platform.aws.build-images]\n"pyton-3.11-x64" = "image:1"\n')
+    fnpack.python(suite).says("warning", "`pyton-3.11-x64`", "`python-3.11-x64`")
 
 
 def test_one_bad_benchmark_does_not_keep_others_from_being_built(fnpack, suite):
@@ -212,6 +251,38 @@ def test_a_malformed_package_json_is_named(text, words, fnpack, suite):
 def test_a_script_that_fails_is_shown_with_its_output_and_status(script, fnpack, suite):
     suite.benchmark(files={script: "echo out-of-it\necho the-reason >&2\nexit 7\n"})
     failed(fnpack, fnpack.python(suite, status=None), script.split("/")[-1], "7", "out-of-it", "the-reason", "010.hello")
+
+
+@pytest.mark.parametrize("name, text", [
+    ("python/requirements.txt", "--index-url https://me:s3cr3t@host.example/simple\nsix\n"),
+    ("nodejs/package.json", '{"name": "x", "version": "1.0.0", "dependencies": {"x": "https://me:s3cr3t@host.example/x.tgz"}}'),
+])
+def test_a_login_in_a_manifest_is_refused_and_not_shown(name, text, fnpack, suite):
+    suite.benchmark(files={name: text})
+    run = (fnpack.python if name.startswith("python") else fnpack.nodejs)(suite, status=None)
+    failed(fnpack, run, "login", "[indexes]", name.split("/")[1])
+    assert "s3cr3t" not in run.said
+
+
+def test_an_npmrc_cannot_have_packages_installed_elsewhere(fnpack, suite, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    suite.benchmark(files={
+        "nodejs/package.json": '{"name": "x", "version": "1.0.0", "dependencies": {"ms": "2.1.3"}}',
+        "nodejs/.npmrc": f"prefix={elsewhere}\nglobal=true\nlocation=global\nlogs-dir={elsewhere}\ndry-run=true\n",
+    })
+    assert any("node_modules/ms/" in name for name in zips.names(fnpack.nodejs(suite).archive))
+    assert not elsewhere.exists()
+
+
+def test_a_functions_own_install_script_that_is_not_run_is_told(fnpack, suite):
+    suite.benchmark(files={"nodejs/package.json": '{"name": "x", "version": "1.0.0", "dependencies": {"ms": "2.1.3"}, '
+                                                  '"scripts": {"postinstall": "echo made > made.txt"}}'})
+    fnpack.nodejs(suite).says("warning", "postinstall", "not run")
+
+
+def test_an_empty_manifest_among_those_of_other_versions_is_told(fnpack, suite):
+    suite.benchmark(files={"python/requirements.txt": "", "python/requirements.txt.3.9": "six==1.16.0\n"})
+    fnpack.python(suite).says("warning", "requirements.txt.3.9", "requirements.txt.3.11 missing")
 
 
 def test_an_unsatisfiable_requirement_is_named(fnpack, suite):
@@ -455,7 +526,7 @@ def test_a_cache_that_is_a_file_is_told(fnpack, suite, tmp_path):
     (tmp_path / "file").write_text("")
     run = fnpack.python(suite, status=None, env={"FNPACK_CACHE": str(tmp_path / "file")})
     assert run.status in (1, 2) and "panicked" not in run.said, str(run)
-    run.says(str(tmp_path / "file"))
+    run.says(str(tmp_path / "file"), "set FNPACK_CACHE to a folder")
 
 
 def test_a_function_over_the_platforms_limit_fails_with_its_largest_folders(fnpack, suite):

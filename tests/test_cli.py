@@ -228,6 +228,38 @@ def test_json_on_a_closed_pipe_is_no_panic(fnpack, suite):
     assert b"panicked" not in stderr, stderr.decode()
 
 
+@pytest.mark.parametrize("stream", ["2>&-", "2>/dev/full"])
+def test_a_build_ends_well_when_nobody_can_be_told_of_it(stream, fnpack, suite):
+    suite.benchmark()
+    suite.benchmark("020.other")
+    run = fnpack.python(suite, "--force", before=redirected(stream))
+    assert [line["status"] for line in run.lines] == ["built", "built"]
+
+
+def test_a_standard_error_that_nobody_reads_any_more_keeps_nothing_from_being_built(fnpack, suite):
+    suite.benchmark()
+    process = fnpack.start(*fnpack.build_args(suite, *PYTHON))
+    process.stderr.close()
+    stdout = process.stdout.read()
+    assert process.wait(timeout=60) == 0
+    assert b'"built"' in stdout
+
+
+@pytest.mark.parametrize("args", [("build", "--format", "json"), ("list", "benchmarks"), ("completions", "bash")], ids=lambda args: args[0])
+def test_results_that_cannot_be_written_are_a_failure(args, fnpack, suite):
+    suite.benchmark()
+    args = fnpack.build_args(suite, *PYTHON) if args[0] == "build" else args
+    args = [*args, "--suite", suite.root] if args[0] == "list" else args
+    run = fnpack.run(*args, before=redirected(">/dev/full"), status=1)
+    run.says("standard output", "no space left")
+    assert "panicked" not in run.said
+
+
+def redirected(how: str) -> list[str]:
+    """What runs a command with a stream that goes elsewhere."""
+    return ["sh", "-c", f'exec "$@" {how}', "sh"]
+
+
 # --- interrupts
 
 

@@ -409,6 +409,14 @@ def test_an_archive_that_climbs_out_is_refused(make, entries, word, build, websi
     assert not fnpack.finished_files()
 
 
+@ARCHIVES
+def test_an_archive_that_goes_too_deep_is_refused(make, build, website):
+    deep = website.put("/deep", make(("d/" * 2600 + "f", b"x")), path="x", unpack=True)
+    build([deep], status=1).says("the entry `d/d/", "4096 bytes")
+    below = website.put("/below", make(("d/" * 100 + "f", b"x")), path="p/" * 200 + "x", unpack=True)
+    build([below], status=1).says("config.json downloads `p/p/", "256 names")
+
+
 @pytest.mark.parametrize(("kind", "word"), [(tarfile.CHRTYPE, "device"), (tarfile.FIFOTYPE, "pipe")])
 def test_a_device_file_is_refused(kind, word, build, website):
     build([website.put("/a", tar(("node", kind)), path="x", unpack=True)], status=1).says("`node`", word)

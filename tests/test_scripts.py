@@ -210,7 +210,10 @@ def test_a_variants_patch_is_applied_where_its_lines_are_now(offset, fnpack, sui
     (PATCH.replace("b/function.js", "b/../../../escaped.js").replace("a/function.js", "a/../../../escaped.js"), ["escaped.js"]),
     (PATCH.replace("b/function.js", "b//tmp/escaped.js").replace("a/function.js", "a//tmp/escaped.js"), ["escaped.js"]),
     ("this is no patch\n", ["patch.diff"]),
-], ids=["another text", "an absent file", "leaves the folder", "an absolute path", "no patch"])
+    (PATCH.replace("\n", "\r\n"), ["CRLF"]),
+    ("--- a/function.js\n+++ /dev/null\n@@ -1 +0,0 @@\n-// line 1\n", ["function.js", "more lines"]),
+    ("diff --git a/l.js b/l.js\nnew file mode 120000\n--- /dev/null\n+++ b/l.js\n@@ -0,0 +1 @@\n+function.js\n", ["links"]),
+], ids=["another text", "an absent file", "leaves the folder", "an absolute path", "no patch", "CRLF", "part of a file removed", "a link"])
 def test_a_patch_that_does_not_apply_names_file_and_hunk(patch, words, fnpack, suite, variants):
     variants.write(f"nodejs/{VARIANT}/patch.diff", patch)
     run = nodejs(fnpack, suite, "--variant", VARIANT, status=1)
@@ -218,6 +221,17 @@ def test_a_patch_that_does_not_apply_names_file_and_hunk(patch, words, fnpack, s
     assert fnpack.finished_files() == []
     # The default variant has nothing to do with it.
     nodejs(fnpack, suite).status_is("built")
+
+
+def test_a_patch_changes_modes_and_makes_empty_files(fnpack, suite, variants):
+    variants.write("nodejs/run.sh", "#!/bin/sh\n")
+    changes = "diff --git a/run.sh b/run.sh\nold mode 100644\nnew mode 100755\n" \
+        "diff --git a/empty.js b/empty.js\nnew file mode 100644\nindex 0000000..e69de29\n"
+    variants.write(f"nodejs/{VARIANT}/patch.diff", changes + "diff --git a/function.js b/function.js\n" + PATCH)
+    archive = nodejs(fnpack, suite, "--variant", VARIANT).archive
+    modes = [bool(zips.mode(archive, name) & 0o100) for name in ("run.sh", "function.js", "empty.js")]
+    assert modes == [True, False, False]
+    assert zips.read(archive, "empty.js") == b""
 
 
 def test_a_variant_without_a_folder_is_named(fnpack, suite, variants):
@@ -329,3 +343,39 @@ def test_links_inside_the_folder_lead_to_the_same_contents(fnpack, suite, tmp_pa
     unpacked = zips.unpack(fnpack.python(suite).archive, tmp_path / "unpacked")
     assert (unpacked / "function/link.txt").read_text() == "data"
     assert (unpacked / "function/linked/data.txt").read_text() == "data"
+
+
+def test_what_fnpack_reads_itself_may_be_a_link(fnpack, suite):
+    benchmark = suite.benchmark(files={
+        "python/reqs/base.txt": "six==1.16.0\n", "python/more.txt": "-r reqs/link.txt\n",
+        "python/scripts/p.sh": "echo packaged > packaged.txt\n",
+        "common.sh": 'echo from-init > "$1/init.txt"\n',
+        "nodejs/sub/p.json": '{"name": "x", "version": "1.0.0", "dependencies": {"ms": "2.1.3"}}',
+    })
+    for link, goal in {
+        "python/requirements.txt": "more.txt", "python/reqs/link.txt": "base.txt", "python/package.sh": "scripts/p.sh",
+        "init.sh": "common.sh", "nodejs/package.json": "sub/p.json",
+    }.items():
+        (benchmark / link).unlink(missing_ok=True)
+        (benchmark / link).symlink_to(goal)
+    names = zips.names(fnpack.python(suite).archive)
+    assert {"function/init.txt", "function/packaged.txt"} <= set(names)
+    assert any(name.endswith("six.py") for name in names)
+    assert any("node_modules/ms/" in name for name in zips.names(fnpack.nodejs(suite).archive))
+
+
+def test_a_languages_folder_may_be_a_link(fnpack, suite):
+    benchmark = suite.benchmark(files={"python/requirements.txt": "six==1.16.0\n", "python/init.sh": 'echo x > "$1/init.txt"\n'})
+    before = zips.names(fnpack.python(suite).archive)
+    (benchmark / "python").rename(benchmark / "py")
+    (benchmark / "python").symlink_to("py")
+    assert zips.names(fnpack.python(suite).archive) == before
+
+
+def test_a_variants_folder_and_its_patch_may_be_links(fnpack, suite, variants):
+    variants.write("nodejs/patches/one.diff", PATCH)
+    variants.write("nodejs/engine/readme.txt", "")
+    (variants / f"nodejs/{VARIANT}").symlink_to("engine")
+    (variants / "nodejs/engine/patch.diff").symlink_to("../patches/one.diff")
+    run = nodejs(fnpack, suite, "--variant", VARIANT)
+    assert b"'patched'" in zips.read(run.archive, "function.js")

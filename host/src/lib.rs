@@ -11,6 +11,7 @@ pub mod pipeline;
 pub mod platform;
 pub mod report;
 pub mod store;
+pub mod streams;
 pub mod suite;
 pub mod target;
 pub mod tree;

@@ -30,17 +30,22 @@ pub struct Target {
 impl Target {
     /// The runtime and processor in one word: `python-3.12-x64`, `nodejs-22-bun-arm64`.
     pub fn runtime_name(&self) -> String {
-        let variant = match self.variant.as_str() {
-            "default" => String::new(),
-            variant => format!("-{variant}"),
-        };
-        format!("{}-{}{variant}-{}", self.language, self.version, self.architecture)
+        runtime_name(self.language.name(), &self.version, &self.variant, self.architecture)
     }
 
     /// Where its artifacts land, below the output folder.
     pub fn folder(&self) -> PathBuf {
         [self.platform.as_str(), &self.benchmark, &self.runtime_name()].iter().collect()
     }
+}
+
+/// A runtime and a processor in one word, as [`Target::runtime_name`].
+pub fn runtime_name(language: &str, version: &str, variant: &str, architecture: Architecture) -> String {
+    let variant = match variant {
+        "default" => String::new(),
+        variant => format!("-{variant}"),
+    };
+    format!("{language}-{version}{variant}-{architecture}")
 }
 
 impl fmt::Display for Target {

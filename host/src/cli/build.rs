@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,6 +18,7 @@ use crate::pipeline::{
 };
 use crate::platform::Plugins;
 use crate::report::{self, Colour, Display, JsonLine, coloured};
+use crate::streams::{out, tell};
 use crate::suite::{ExecutorChoice, Snapshot};
 use crate::target::Target;
 
@@ -145,6 +145,9 @@ fn run(
     let choice = common.executor.or(session.settings.build.executor).unwrap_or(ExecutorChoice::Auto);
     let out =
         common.out.clone().or_else(|| session.settings.build.out.clone()).unwrap_or_else(|| "out".into());
+    if out.metadata().is_ok_and(|found| !found.is_dir()) {
+        return Err(usage(anyhow!("--out {} is a file; name a folder", out.display())));
+    }
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = common.jobs.or(session.settings.build.jobs).map_or(processors, usize::from);
     let at_once = jobs.min(selection.jobs.len()).max(1);
@@ -187,8 +190,8 @@ impl Tally {
     fn exit(&self, planned: bool, signal: usize) -> ExitCode {
         let total = self.built + self.cached + self.failed.len();
         if !planned && total > 1 {
-            eprintln!("{} built, {} cached, {} failed", self.built, self.cached, self.failed.len());
-            self.failed.iter().for_each(|target| eprintln!("  failed: {target}"));
+            tell!("{} built, {} cached, {} failed", self.built, self.cached, self.failed.len());
+            self.failed.iter().for_each(|target| tell!("  failed: {target}"));
         }
         match (signal, self.failed.is_empty()) {
             (0, true) => ExitCode::SUCCESS,
@@ -330,8 +333,7 @@ impl Work<'_> {
 
     fn print_json(&self, line: &JsonLine) {
         if self.arguments.common.format == Format::Json {
-            // A reader that has gone away does not undo what was built.
-            let _ = writeln!(std::io::stdout().lock(), "{}", line.line());
+            out!("{}", line.line());
         }
     }
 }

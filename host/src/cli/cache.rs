@@ -8,6 +8,7 @@ use super::session::{cache_folder, usage};
 use super::{FAILED, SuiteArguments};
 use crate::report::size;
 use crate::store::{Policy, Store};
+use crate::streams::{out, tell};
 use crate::suite::Settings;
 
 #[derive(Subcommand)]
@@ -33,7 +34,7 @@ pub enum CacheCommand {
 
 pub fn run(command: &CacheCommand) -> Result<ExitCode> {
     let folder = cache_folder()?;
-    let alone = || Store::open_alone(&folder, || eprintln!("waiting: the cache is in use by running builds"));
+    let alone = || Store::open_alone(&folder, || tell!("waiting: the cache is in use by running builds"));
     match command {
         CacheCommand::Info => info(&Store::open(&folder)?),
         CacheCommand::Gc { max_size, max_age, suite } => {

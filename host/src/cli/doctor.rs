@@ -7,6 +7,7 @@ use super::{FAILED, SuiteArguments};
 use crate::executor::{Cancel, DockerExecutor, Lent, tool_version};
 use crate::language::{self, Language};
 use crate::report::{Colour, coloured};
+use crate::streams::out;
 
 /// What was found of one thing that builds use.
 enum Finding {

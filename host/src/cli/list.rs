@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use super::session::Session;
 use super::{FAILED, Format, SuiteArguments};
+use crate::streams::{out, tell};
 
 #[derive(clap::Args)]
 pub struct ListArguments {
@@ -41,7 +42,7 @@ fn benchmarks(arguments: &ListArguments, session: &Session) -> Result<ExitCode> 
         let config = match benchmark.config() {
             Ok((config, _)) => config,
             Err(error) => {
-                eprintln!("error: {error}");
+                tell!("error: {error}");
                 status = ExitCode::from(FAILED);
                 continue;
             }
@@ -70,7 +71,7 @@ fn benchmarks(arguments: &ListArguments, session: &Session) -> Result<ExitCode> 
 
 fn platforms(arguments: &ListArguments, session: &Session) -> Result<ExitCode> {
     let plugins = session.plugins(&arguments.suite)?;
-    plugins.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
+    plugins.warnings().iter().for_each(|warning| tell!("warning: {warning}"));
     for plugin in plugins.all() {
         let description = plugin.description();
         if arguments.format == Format::Json {

@@ -1,14 +1,5 @@
 //! The command line: a file a command. Nothing else knows flags.
 
-/// Prints a line on standard output. That nobody reads it any more (`fnpack list ... | head`) is no
-/// error.
-macro_rules! out {
-    ($($text:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout().lock(), $($text)*);
-    }};
-}
-
 mod build;
 mod build_images;
 mod cache;
@@ -23,6 +14,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::streams::{self, out, tell};
 
 /// How a command ends that did not end well.
 const FAILED: u8 = 1;
@@ -94,12 +87,21 @@ pub fn run() -> ExitCode {
         Command::Cache(command) => cache::run(&command),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Arguments::command(), "fnpack", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "fnpack", &mut script);
+            out!("{}", String::from_utf8_lossy(&script).trim_end());
             Ok(ExitCode::SUCCESS)
         }
     };
-    result.unwrap_or_else(|error| {
-        eprintln!("error: {}", crate::report::chain(&error));
+    let status = result.unwrap_or_else(|error| {
+        tell!("error: {}", crate::report::chain(&error));
         ExitCode::from(if error.is::<session::WrongUsage>() { WRONG_USAGE } else { FAILED })
-    })
+    });
+    match streams::lost() {
+        Some(reason) => {
+            tell!("error: results could not be written to standard output: {reason}");
+            ExitCode::from(FAILED)
+        }
+        None => status,
+    }
 }

@@ -8,6 +8,7 @@ use super::SuiteArguments;
 use super::session::{Session, usage};
 use crate::platform::{ImageSource, Plugin};
 use crate::report::size;
+use crate::streams::{out, tell};
 
 #[derive(Subcommand)]
 pub enum PluginCommand {
@@ -26,7 +27,7 @@ pub fn run(command: &PluginCommand) -> Result<ExitCode> {
     match command {
         PluginCommand::List(arguments) => {
             let plugins = Session::open(arguments)?.plugins(arguments)?;
-            plugins.warnings().iter().for_each(|warning| eprintln!("warning: {warning}"));
+            plugins.warnings().iter().for_each(|warning| tell!("warning: {warning}"));
             for plugin in plugins.all() {
                 let description = plugin.description();
                 out!("{:<12} {:<24} {}", description.name, description.title, plugin.source());

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 
 use super::SuiteArguments;
 use crate::platform::{PluginSources, Plugins};
@@ -76,11 +76,16 @@ pub fn usage(error: impl Into<anyhow::Error>) -> anyhow::Error {
 /// directory specification.
 pub fn cache_folder() -> Result<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("FNPACK_CACHE")
+    let folder = set("FNPACK_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("fnpack")))
         .or_else(|| set("HOME").map(|home| home.join(".cache/fnpack")))
         .map(|folder| std::path::absolute(&folder).unwrap_or(folder))
-        .context("there is no folder for the cache: set FNPACK_CACHE (or HOME)")
+        .context("there is no folder for the cache: set FNPACK_CACHE (or HOME)")?;
+    if folder.metadata().is_ok_and(|found| !found.is_dir()) {
+        let what = format!("the cache folder {} is a file", folder.display());
+        return Err(usage(anyhow!("{what}: remove it, or set FNPACK_CACHE to a folder")));
+    }
+    Ok(folder)
 }
 
 fn data_folder() -> Option<PathBuf> {

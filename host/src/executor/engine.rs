@@ -224,6 +224,14 @@ fn engine_error(error: Error) -> ExecutionError {
             format!("no Docker engine answers: there is no socket {path}; {hint}")
         }
         Error::RequestTimeoutError => format!("the Docker engine{} does not answer; {hint}", address()),
+        // A proxy in front of the engine, or something that is none, answers without words.
+        Error::DockerResponseServerError { message, status_code } if message.trim().is_empty() => {
+            format!(
+                "the Docker engine{} refuses, with HTTP status {status_code} and no reason: is DOCKER_HOST the \
+                 address of an engine? {hint}",
+                address()
+            )
+        }
         Error::DockerResponseServerError { message, .. } => format!("the Docker engine refuses: {message}"),
         Error::DockerStreamError { error } => error,
         other => format!("the Docker engine{} cannot be reached: {}; {hint}", address(), causes(&other)),
@@ -238,4 +246,20 @@ fn address() -> String {
 fn causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_without_words_has_its_status_and_what_to_do() {
+        let refusal = |message: &str| {
+            let message = message.to_owned();
+            engine_error(Error::DockerResponseServerError { status_code: 503, message }).to_string()
+        };
+        let told = refusal("");
+        assert!(told.contains("503") && told.contains("DOCKER_HOST"), "{told}");
+        assert_eq!(refusal("no such image"), "the Docker engine refuses: no such image");
+    }
 }

@@ -50,9 +50,44 @@ impl<'u> Address<'u> {
     }
 }
 
+/// Whether a text, such as a line of a manifest, has an address with a login in it: a password, or
+/// whatever comes before the host of an http address. A user alone, as `git+ssh://git@host` has it,
+/// is none, and neither is a variable (`${TOKEN}`).
+pub fn holds_login(text: &str) -> bool {
+    text.match_indices("://").any(|(at, _)| {
+        let scheme = text[..at].rsplit(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c))).next();
+        let scheme = scheme.unwrap_or_default().to_ascii_lowercase();
+        let address = text[at..].split(|c: char| c.is_whitespace() || "'\"".contains(c)).next();
+        Address::of(address.unwrap_or_default()).login.is_some_and(|login| {
+            let (user, password) = login.split_once(':').unwrap_or((login, ""));
+            let secret = match scheme.ends_with("http") || scheme.ends_with("https") {
+                true => [user, password].concat(),
+                false => password.to_owned(),
+            };
+            !secret.is_empty() && !secret.starts_with("${")
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_login_in_a_line_is_found() {
+        for (line, holds) in [
+            ("--index-url https://me:secret@host/simple", true),
+            ("--extra-index-url=https://token@host/simple", true),
+            ("six @ git+https://token@host/six.git@v1", true),
+            ("ssh://git:secret@host/x", true),
+            ("git+ssh://git@host/x.git", false),
+            ("https://host/@scope/x", false),
+            ("https://${USER}:${TOKEN}@host/simple", false),
+            ("https://host/a https://host/b@1", false),
+        ] {
+            assert_eq!(holds_login(line), holds, "{line}");
+        }
+    }
 
     #[test]
     fn a_login_is_taken_out_of_a_url() {

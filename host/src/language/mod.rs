@@ -197,6 +197,18 @@ pub trait Language: Send + Sync {
     /// other versions. A function without any manifest is fine where the language allows it.
     fn select_manifest(&self, sources: &Tree, runtime: &Runtime) -> Result<Tree, LanguageError>;
 
+    /// What the user should know of the manifest that was selected, and those that were not; none
+    /// when there is nothing odd about it.
+    fn passed_over(
+        &self,
+        _: &Store,
+        _sources: &Tree,
+        _selected: &Tree,
+        _: &Runtime,
+    ) -> Result<Option<String>, LanguageError> {
+        Ok(None)
+    }
+
     /// Adds packages to the manifest of a tree, but those that it requires itself.
     fn add_packages(
         &self,
@@ -282,9 +294,11 @@ fn constant(path: &str) -> RelPath {
     RelPath::new(path).expect("a constant path")
 }
 
-/// The text of a tree's file, without a byte order mark; none when it is not there.
+/// The text of a tree's file, or of the one that a link leads to, without a byte order mark; none
+/// when it is not there.
 fn read_text(store: &Store, tree: &Tree, path: &RelPath) -> Result<Option<String>, LanguageError> {
-    let Some(file) = tree.file(path) else { return Ok(None) };
+    let real = tree.follow(path).map_err(|error| LanguageError::Manifest(error.to_string()))?;
+    let Some(file) = tree.file(&real) else { return Ok(None) };
     let text = String::from_utf8(store.read(&file.digest)?)
         .map_err(|_| LanguageError::Manifest(format!("{path} is not UTF-8 text; save it as UTF-8")))?;
     Ok(Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)))

@@ -217,7 +217,7 @@ impl<'a> Run<'a> {
         shrink::check(self)?;
         image_tag(self)?;
         snapshot.keep(self.context.store, &snapshot.tree, &crate::tree::RelPath::root())?;
-        let tree = prepare(self.context, self.job, self.language, sources)?;
+        let tree = prepare(self, sources)?;
         let tree = add_downloads(self, tree)?;
         let tree = add_data(self, sources, tree)?;
         let tree = add_wrappers(self, tree)?;

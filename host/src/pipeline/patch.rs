@@ -50,6 +50,7 @@ pub struct FilePatch {
     pub kind: Kind,
     /// Whether the patch makes the file executable.
     pub executable: Option<bool>,
+    /// The change of its lines; empty where they stay.
     text: String,
 }
 
@@ -67,17 +68,20 @@ pub enum Kind {
 /// Splits a patch by files.
 pub fn parse(patch: &str) -> Result<Vec<FilePatch>, PatchError> {
     let lines: Vec<&str> = patch.split_inclusive('\n').collect();
-    let malformed =
-        |at: usize, reason: &str| PatchError::Malformed { line: at + 1, reason: reason.to_owned() };
     let mut files = Vec::new();
-    let mut executable = None;
+    let mut header: Option<GitHeader> = None;
     let mut at = 0;
     while at < lines.len() {
         let line = lines[at];
-        if let Some(mode) = line.strip_prefix("new file mode ").or_else(|| line.strip_prefix("new mode ")) {
-            executable = Some(mode.trim_end().ends_with("755"));
+        if let Some(names) = line.strip_prefix("diff --git ") {
+            files.extend(header.take().map(GitHeader::alone).transpose()?.flatten());
+            header = Some(GitHeader { names, line: at, kind: Kind::Change, executable: None });
         }
-        if line.starts_with("rename ") || line.starts_with("copy ") || line.starts_with("GIT binary patch") {
+        if let Some(header) = &mut header {
+            header.read(line).map_err(|reason| malformed(at, reason))?;
+        }
+        if ["rename ", "copy ", "GIT binary patch", "Binary files "].iter().any(|word| line.starts_with(word))
+        {
             return Err(malformed(
                 at,
                 "renames, copies and binary changes are not supported; use an overlay folder",
@@ -87,6 +91,9 @@ pub fn parse(patch: &str) -> Result<Vec<FilePatch>, PatchError> {
             at += 1;
             continue;
         }
+        if line.ends_with("\r\n") {
+            return Err(malformed(at, "the patch has CRLF line ends; save it with LF line ends"));
+        }
         let (old, new) = (name(line), name(lines[at + 1]));
         let kind = match (old, new) {
             ("/dev/null", _) => Kind::Create,
@@ -94,9 +101,7 @@ pub fn parse(patch: &str) -> Result<Vec<FilePatch>, PatchError> {
             _ => Kind::Change,
         };
         let (path, line_of_path) = if kind == Kind::Remove { (old, at) } else { (new, at + 1) };
-        let stripped = path.split_once('/').map_or(path, |(_, rest)| rest);
-        let path =
-            RelPath::new(stripped).map_err(|source| PatchError::Path { line: line_of_path + 1, source })?;
+        let path = stripped(path, line_of_path)?;
         let start = at;
         at += 2;
         while lines.get(at).is_some_and(|line| line.starts_with("@@ ")) {
@@ -105,12 +110,76 @@ pub fn parse(patch: &str) -> Result<Vec<FilePatch>, PatchError> {
         if at == start + 2 {
             return Err(malformed(at, "a file's header is not followed by a hunk (`@@ ... @@`)"));
         }
-        files.push(FilePatch { path, kind, executable: executable.take(), text: lines[start..at].concat() });
+        let executable = header.take().and_then(|header| header.executable);
+        files.push(FilePatch { path, kind, executable, text: lines[start..at].concat() });
     }
+    files.extend(header.map(GitHeader::alone).transpose()?.flatten());
     if files.is_empty() {
         return Err(malformed(0, "no change of a file was found; a unified diff is expected"));
     }
     Ok(files)
+}
+
+fn malformed(at: usize, reason: &str) -> PatchError {
+    PatchError::Malformed { line: at + 1, reason: reason.to_owned() }
+}
+
+/// A path of the patch without its first name.
+fn stripped(path: &str, at: usize) -> Result<RelPath, PatchError> {
+    let stripped = path.split_once('/').map_or(path, |(_, rest)| rest);
+    RelPath::new(stripped).map_err(|source| PatchError::Path { line: at + 1, source })
+}
+
+/// What git writes of a file before its lines, which may be all that changes
+/// (<https://git-scm.com/docs/diff-format#generate_patch_text_with_p>).
+struct GitHeader<'p> {
+    /// Both names, as the first line has them.
+    names: &'p str,
+    /// The index of that line.
+    line: usize,
+    kind: Kind,
+    executable: Option<bool>,
+}
+
+impl GitHeader<'_> {
+    /// Takes what a line says of the file; an error for what is no regular file.
+    fn read(&mut self, line: &str) -> Result<(), &'static str> {
+        let line = line.trim_end();
+        let after = |words: &str| line.strip_prefix(words);
+        let (made, removed) = (after("new file mode "), after("deleted file mode "));
+        let changed = after("new mode ");
+        let unchanged = after("index ").and_then(|rest| rest.split_once(' ')).map(|(_, mode)| mode);
+        let mode = made.or(removed).or(changed).or(after("old mode ")).or(unchanged);
+        if mode.is_some_and(|mode| !mode.starts_with("100")) {
+            return Err("links and submodules are not supported; use an overlay folder");
+        }
+        match (made, removed) {
+            (Some(_), _) => self.kind = Kind::Create,
+            (_, Some(_)) => self.kind = Kind::Remove,
+            _ => {}
+        }
+        if let Some(mode) = made.or(changed) {
+            self.executable = Some(mode.ends_with("755"));
+        }
+        Ok(())
+    }
+
+    /// The change of a file of which no lines change: it is made or removed empty, or its mode is
+    /// another; none when nothing is said of it.
+    fn alone(self) -> Result<Option<FilePatch>, PatchError> {
+        if self.kind == Kind::Change && self.executable.is_none() {
+            return Ok(None);
+        }
+        let names = self.names.trim_end();
+        // Both are the same but for their first names, `a` and `b`.
+        let both = names.split_at_checked(names.len() / 2).and_then(|(a, b)| Some((a, b.strip_prefix(' ')?)));
+        let same = both.filter(|(a, b)| {
+            a.split_once('/').is_some_and(|(_, a)| b.split_once('/').is_some_and(|(_, b)| a == b))
+        });
+        let (path, _) = same.ok_or_else(|| malformed(self.line, "the two names in this line are not one"))?;
+        let path = stripped(path, self.line)?;
+        Ok(Some(FilePatch { path, kind: self.kind, executable: self.executable, text: String::new() }))
+    }
 }
 
 /// The file's name in a header line: up to a tab, behind which some tools write the time.
@@ -121,8 +190,6 @@ fn name(header: &str) -> &str {
 /// The index of the first line after the hunk that begins at `at`. The hunk's header says how many
 /// lines it has, so that a changed line that looks like a header is not taken for one.
 fn end_of_hunk(lines: &[&str], at: usize) -> Result<usize, PatchError> {
-    let malformed =
-        |at: usize, reason: &str| PatchError::Malformed { line: at + 1, reason: reason.to_owned() };
     let count = |range: &str| match range[1..].split_once(',') {
         Some((_, count)) => count.parse::<usize>().ok(),
         None => Some(1),
@@ -159,6 +226,9 @@ impl FilePatch {
     /// The file's contents after the change. Hunks may have moved, but all their lines must be
     /// there.
     pub fn apply(&self, before: &[u8]) -> Result<Vec<u8>, PatchError> {
+        if self.text.is_empty() {
+            return Ok(before.to_vec());
+        }
         let patch = diffy::Patch::from_bytes(self.text.as_bytes()).map_err(|error| {
             PatchError::Malformed { line: 1, reason: format!("the change of `{}`: {error}", self.path) }
         })?;
@@ -207,6 +277,44 @@ diff --git a/function.py b/function.py
         );
         let error = file.apply(b"one\n-- 2\nthree\n").unwrap_err().to_string();
         assert!(error.contains("hunk 1 of `function.py`"), "{error}");
+    }
+
+    #[test]
+    fn a_mode_is_of_its_own_file_and_a_file_may_be_empty() {
+        let files = parse(
+            "diff --git a/run.sh b/run.sh\nold mode 100644\nnew mode 100755\n\
+             diff --git a/x y/e.txt b/x y/e.txt\nnew file mode 100644\nindex 0000000..e69de29\n\
+             diff --git a/f.py b/f.py\nindex 1..2 100644\n--- a/f.py\n+++ b/f.py\n@@ -1 +1 @@\n-a\n+b\n\
+             diff --git a/old b/old\ndeleted file mode 100644\nindex e69de29..0000000\n",
+        )
+        .unwrap();
+        let told: Vec<_> =
+            files.iter().map(|file| (file.path.to_string(), file.kind, file.executable)).collect();
+        assert_eq!(
+            told,
+            [
+                ("run.sh".into(), Kind::Change, Some(true)),
+                ("x y/e.txt".into(), Kind::Create, Some(false)),
+                ("f.py".into(), Kind::Change, None),
+                ("old".into(), Kind::Remove, None),
+            ]
+        );
+        assert_eq!(files[0].apply(b"as it was").unwrap(), b"as it was");
+    }
+
+    #[test]
+    fn links_and_other_line_ends_are_refused_in_words() {
+        let link = "--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+f.py\n\\ No newline at end of file\n";
+        let link = format!("diff --git a/l b/l\nnew file mode 120000\nindex 0..1\n{link}");
+        let moved = "diff --git a/l b/l\nindex 1..2 120000\n--- a/l\n+++ b/l\n@@ -1 +1 @@\n-a\n+b\n";
+        let windows = PATCH.replace('\n', "\r\n");
+        for (text, word) in [(link.as_str(), "links"), (moved, "links"), (&windows, "CRLF")] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(word) && error.contains("line 2"), "{error}");
+        }
+        // The lines of the file may end as they like.
+        let inside = "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\r\n+b\r\n";
+        assert_eq!(parse(inside).unwrap()[0].apply(b"a\r\n").unwrap(), b"b\r\n");
     }
 
     #[test]

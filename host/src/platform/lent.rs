@@ -8,6 +8,7 @@ use super::limits::{Exceeded, MAX_LOG_LINES, MAX_READ, MAX_TEXT};
 use super::sandbox::State;
 use super::text::shown;
 use crate::store::{BlobReader, StoreError};
+use crate::streams::tell;
 use crate::tree::{Node, RelPath, Tree};
 
 /// The build tree of a call.
@@ -154,7 +155,7 @@ impl log::Host for State {
                     Level::Warn => "warn",
                     Level::Error => "error",
                 };
-                eprintln!("[{plugin}] {level}: {line}");
+                tell!("[{plugin}] {level}: {line}");
             }
             if is_error {
                 log.last_error = Some(line);

@@ -19,7 +19,7 @@ use super::sandbox::{Failed, Sandbox, State};
 use super::text::shown;
 use super::{Cause, Description, ImagePlan, Layout, PluginError, PluginFile, PluginTarget, compiled};
 use crate::language::Requirement;
-use crate::store::{Fingerprint, RecordKind, Store};
+use crate::store::{Fingerprint, RecordKind, Store, open_regular};
 use crate::tree::{Digest, Tree};
 
 /// Where a plugin is from.
@@ -337,7 +337,7 @@ fn read_file(source: &PluginSource, path: &Path) -> Result<Vec<u8>, PluginError>
     use std::io::Read;
     let refuse = |error: std::io::Error| source.refuse(format!("it cannot be read: {error}"), None);
     let mut bytes = Vec::new();
-    fs::File::open(path).map_err(refuse)?.take(MAX_COMPONENT + 1).read_to_end(&mut bytes).map_err(refuse)?;
+    open_regular(path).map_err(refuse)?.take(MAX_COMPONENT + 1).read_to_end(&mut bytes).map_err(refuse)?;
     if bytes.len() as u64 > MAX_COMPONENT {
         let reason =
             format!("it is larger than {} MiB, the most that a plugin may have", MAX_COMPONENT >> 20);

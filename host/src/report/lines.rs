@@ -1,5 +1,6 @@
 use super::Display;
 use crate::pipeline::Progress;
+use crate::streams::tell;
 use crate::target::Target;
 
 /// A line for everything that happens: for logs, files and pipes.
@@ -8,15 +9,15 @@ pub struct Lines;
 
 impl Progress for Lines {
     fn step(&self, target: &Target, step: &str) {
-        eprintln!("{target}: {step}");
+        tell!("{target}: {step}");
     }
 
     fn warn(&self, target: &Target, text: &str) {
-        eprintln!("warning: {target}: {text}");
+        tell!("warning: {target}: {text}");
     }
 
     fn note(&self, target: &Target, text: &str) {
-        eprintln!("{target}: {text}");
+        tell!("{target}: {text}");
     }
 
     fn output(&self, _: &Target, _: &str) {
@@ -26,10 +27,10 @@ impl Progress for Lines {
 
 impl Display for Lines {
     fn done(&self, _: &Target, line: &str) {
-        eprintln!("{line}");
+        tell!("{line}");
     }
 
     fn say(&self, text: &str) {
-        eprintln!("{text}");
+        tell!("{text}");
     }
 }

@@ -6,6 +6,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{Colour, Display, coloured};
 use crate::pipeline::Progress;
+use crate::streams::tell;
 use crate::target::Target;
 
 /// A bar for all targets, and a moving line for each that is being built.
@@ -67,7 +68,7 @@ impl Display for Terminal {
     }
 
     fn say(&self, text: &str) {
-        self.bars.suspend(|| eprintln!("{text}"));
+        self.bars.suspend(|| tell!("{text}"));
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::file::remove_if_there;
+use super::file::{open_if_there, read_if_there, remove_if_there};
 use super::temporary::TEMPORARY;
 use super::{Lock, Store, StoreError};
 use crate::tree::message::ActionResultMessage;
@@ -151,10 +151,10 @@ impl Store {
             }
         });
         for (digest, path) in digests {
+            // One that is gone by now was found damaged by somebody else.
+            let Some(mut file) = open_if_there(&path)? else { continue };
             found.blobs += 1;
-            let now = fs::File::open(&path)
-                .and_then(|mut file| Digest::of_reader(&mut file))
-                .map_err(StoreError::io("read", &path))?;
+            let now = Digest::of_reader(&mut file).map_err(StoreError::io("read", &path))?;
             if now != digest {
                 self.discard_corrupt(&digest);
                 found.damaged.push(digest);
@@ -188,7 +188,7 @@ impl Store {
         }
         let mut roots = Vec::new();
         for (folder, path, used) in files {
-            let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
+            let Some(bytes) = read_if_there(&path)? else { continue };
             let trees: Option<Vec<Digest>> = match folder {
                 // Of a build's record the store knows no more than that it names its trees.
                 "builds" => serde_json::from_slice::<serde_json::Value>(&bytes)
@@ -320,5 +320,24 @@ mod tests {
         let found = store.verify().unwrap();
         assert_eq!((found.damaged.as_slice(), found.incomplete), ([digest].as_slice(), 1));
         assert_eq!((kept(&store, &bad), kept(&store, &good)), (false, true));
+    }
+
+    #[test]
+    fn several_may_find_the_same_damage_at_once() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::open(cache.path()).unwrap();
+        for number in 0..300 {
+            build(&store, &format!("build {number}"), 10, 0);
+        }
+        each_file(&cache.path().join("blobs"), &mut |path, _| {
+            let length = fs::metadata(path).unwrap().len() as usize;
+            fs::remove_file(path).unwrap();
+            fs::write(path, vec![b'!'; length]).unwrap();
+        });
+        std::thread::scope(|scope| {
+            let verifying: Vec<_> = (0..4).map(|_| scope.spawn(|| store.verify())).collect();
+            verifying.into_iter().for_each(|one| drop(one.join().unwrap().unwrap()));
+        });
+        assert_eq!(store.usage()[0].1.files, 0);
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use super::{Store, StoreError};
-use crate::tree::{FileEntry, Name, Node, RelPath, Tree};
+use crate::tree::{FileEntry, Node, RelPath, Tree};
 
 /// What is done with the symbolic links of a folder that becomes a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +31,7 @@ impl Store {
             let entry = entry.map_err(StoreError::io("read", folder))?;
             let (path, file_name) = (entry.path(), entry.file_name());
             let unusable = |reason: String| StoreError::Unusable { path: path.clone(), reason };
-            let name = Name::new(file_name.as_bytes()).map_err(|error| unusable(error.to_string()))?;
-            let here = at.child(name.clone());
+            let here = at.try_child(file_name.as_bytes()).map_err(|error| unusable(error.to_string()))?;
             let metadata = entry.metadata().map_err(StoreError::io("read", &path))?;
             let node = if metadata.is_dir() {
                 Node::Directory(self.absorb_below(&path, &here, links)?)
@@ -49,7 +48,8 @@ impl Store {
             } else {
                 return Err(unusable("it is neither a file, a directory nor a link; remove it".into()));
             };
-            tree.insert(&RelPath::root().child(name), node).expect("an entry of the root can be inserted");
+            let name = RelPath::new(file_name.as_bytes()).expect("it was checked");
+            tree.insert(&name, node).expect("an entry of the root can be inserted");
         }
         Ok(tree)
     }
@@ -98,6 +98,16 @@ mod tests {
         store.materialise(&tree, &folder).unwrap();
         assert_eq!(store.absorb(&folder, Links::Inside).unwrap(), tree);
         assert!(store.has_all(&tree));
+    }
+
+    #[test]
+    fn a_folder_that_is_too_deep_is_named() {
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::open(cache.path()).unwrap();
+        let scratch = store.scratch().unwrap();
+        fs::create_dir_all(scratch.path().join("d/".repeat(300))).unwrap();
+        let error = store.absorb(scratch.path(), Links::Inside).unwrap_err().to_string();
+        assert!(error.contains("256 names"), "{error}");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use blobs::BlobReader;
 pub use collect::{Policy, Usage, Verified};
 pub use error::StoreError;
 
-pub use file::write_atomically;
+pub use file::{open_regular, read_regular, write_atomically};
 pub use folder::Links;
 pub use lock::Lock;
 pub use records::RecordKind;

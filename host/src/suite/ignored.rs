@@ -1,6 +1,8 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+use crate::store::open_regular;
 
 /// What a folder may extend this list with, in the syntax of `.gitignore`.
 pub const IGNORE_FILE: &str = ".fnpackignore";
@@ -44,6 +46,14 @@ const NEVER: [&str; 29] = [
     IGNORE_FILE,
 ];
 
+/// Why an ignore file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}", file.display())]
+pub struct IgnoreError {
+    file: PathBuf,
+    source: ignore::Error,
+}
+
 /// Which entries of a benchmark's folder are left out.
 #[derive(Debug)]
 pub struct Ignored {
@@ -54,21 +64,19 @@ pub struct Ignored {
 impl Ignored {
     /// The built-in list, and the `.fnpackignore` files of a benchmark's folder and of the folders
     /// directly below it. A line there may also bring back what the list leaves out (`!name`).
-    pub fn of(folder: &Path, below: &[std::path::PathBuf]) -> Result<Self, ignore::Error> {
+    pub fn of(folder: &Path, below: &[PathBuf]) -> Result<Self, IgnoreError> {
         let mut builder = GitignoreBuilder::new(folder);
         for line in NEVER {
-            builder.add_line(None, line)?;
+            builder.add_line(None, line).expect("a constant pattern");
         }
         let mut own = Vec::new();
-        for folder in std::iter::once(folder).chain(below.iter().map(std::path::PathBuf::as_path)) {
+        for folder in std::iter::once(folder).chain(below.iter().map(PathBuf::as_path)) {
             let file = folder.join(IGNORE_FILE);
-            if file.is_file() {
-                let mut builder = GitignoreBuilder::new(folder);
-                builder.add(file).map_or(Ok(()), Err)?;
-                own.push(builder.build()?);
+            if file.symlink_metadata().is_ok() {
+                own.push(read(folder, &file).map_err(|source| IgnoreError { file, source })?);
             }
         }
-        Ok(Self { never: builder.build()?, own })
+        Ok(Self { never: builder.build().expect("constant patterns"), own })
     }
 
     /// Whether an entry is left out, and with it all below.
@@ -85,6 +93,14 @@ impl Ignored {
         let is_virtual_environment = is_folder && path.join("pyvenv.cfg").is_file();
         is_virtual_environment || self.never.matched(path, is_folder).is_ignore()
     }
+}
+
+fn read(folder: &Path, file: &Path) -> Result<Gitignore, ignore::Error> {
+    // A pipe would be waited for.
+    open_regular(file)?;
+    let mut builder = GitignoreBuilder::new(folder);
+    builder.add(file).map_or(Ok(()), Err)?;
+    builder.build()
 }
 
 #[cfg(test)]

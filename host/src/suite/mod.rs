@@ -149,8 +149,7 @@ fn collect(
         return Ok(());
     }
     if folder.join("config.json").symlink_metadata().is_ok() {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        found.entry(name).or_default().push(folder.to_path_buf());
+        found.entry(benchmark::shown_name(folder)).or_default().push(folder.to_path_buf());
         return Ok(());
     }
     let error = |source| SuiteError::Folder { folder: folder.to_path_buf(), source };

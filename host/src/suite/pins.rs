@@ -7,6 +7,8 @@ use std::sync::Mutex;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
+use crate::store::read_regular;
+
 /// The name of the file.
 pub const PINS_FILE: &str = "fnpack.lock";
 
@@ -108,7 +110,7 @@ impl Pins {
 
 fn read(suite: &Path) -> Result<BTreeMap<String, String>, PinsError> {
     let file = suite.join(PINS_FILE);
-    let text = match fs::read_to_string(&file) {
+    let text = match read_regular(&file).and_then(super::settings::text) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(source) => return Err(PinsError::Io { what: "read", file, source }),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 use crate::download::check_mirror;
 use crate::executor::DockerSettings;
 use crate::language::Indexes;
+use crate::store::read_regular;
 
 /// Why the settings file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -113,7 +114,8 @@ pub struct PlatformSettings {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(
     untagged,
-    expecting = "a build image is a text, its name, or a table with `recipe`, a folder with a Dockerfile"
+    deny_unknown_fields,
+    expecting = "a build image is a text, its name, or a table with `recipe` alone, a folder with a Dockerfile"
 )]
 pub enum BuildImageSetting {
     /// As the engine is asked for it.
@@ -123,6 +125,12 @@ pub enum BuildImageSetting {
         /// A folder with a Dockerfile; relative to the settings file.
         recipe: PathBuf,
     },
+}
+
+/// As the system says it of a file that is no text.
+pub(super) fn text(bytes: Vec<u8>) -> std::io::Result<String> {
+    let invalid = |_| std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not UTF-8 text");
+    String::from_utf8(bytes).map_err(invalid)
 }
 
 /// Settings of a plugin's own, which are texts to it; a number or a boolean is its text.
@@ -181,7 +189,7 @@ impl Settings {
     /// The settings of a suite; the defaults when it has no settings file.
     pub fn read(suite: &Path) -> Result<Self, SettingsError> {
         let file = suite.join(super::SETTINGS_FILE);
-        let text = match std::fs::read_to_string(&file) {
+        let text = match read_regular(&file).and_then(text) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(source) => return Err(SettingsError::Unreadable { file, source }),
@@ -255,8 +263,11 @@ mod tests {
             parse("[platform.aws.build-images]\n\"cpp-all-x64\" = { recipe = \"images/cpp\" }\n").unwrap();
         let recipe = BuildImageSetting::Recipe { recipe: "/suite/images/cpp".into() };
         assert_eq!(settings.platform["aws"].build_images["cpp-all-x64"], recipe);
-        let error = parse("[platform.aws.build-images]\n\"cpp-all-x64\" = 3\n").unwrap_err();
-        assert!(error.contains("recipe") && error.contains("line 2"), "{error}");
+        for value in ["3", "{ recipe = \"images/cpp\", x = 1 }"] {
+            let text = format!("[platform.aws.build-images]\n\"cpp-all-x64\" = {value}\n");
+            let error = parse(&text).unwrap_err();
+            assert!(error.contains("recipe") && error.contains("line 2"), "{error}");
+        }
     }
 
     #[test]

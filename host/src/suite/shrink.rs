@@ -73,6 +73,9 @@ impl<'de> Deserialize<'de> for Shrink {
     }
 }
 
+/// What there is, for errors.
+const STEPS: &str = "`binaries`, `caches`, `tests`, `strip`, and {\"archive\": [names of packages]}";
+
 enum Entry {
     Step(ShrinkStep),
     Archive(Vec<String>),
@@ -92,11 +95,15 @@ impl<'de> Deserialize<'de> for Entry {
             type Value = Entry;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("`binaries`, `caches`, `tests`, `strip`, or {\"archive\": [names of packages]}")
+                f.write_str(STEPS)
             }
 
             fn visit_str<E: de::Error>(self, word: &str) -> Result<Entry, E> {
-                ShrinkStep::deserialize(de::value::StrDeserializer::new(word)).map(Entry::Step)
+                let known = <ShrinkStep as clap::ValueEnum>::value_variants();
+                let step = known.iter().find(|step| step.name() == word);
+                step.map(|step| Entry::Step(*step)).ok_or_else(|| {
+                    E::custom(format!("unknown step `{}`; there is {STEPS}", word.escape_debug()))
+                })
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Entry, A::Error> {
@@ -128,7 +135,8 @@ mod tests {
         assert_eq!(one, parse(r#"["tests", {"archive": ["a", "b"]}, "strip", "strip"]"#).unwrap());
         assert_eq!(one.to_string(), "tests, strip, archive of a, b");
         for (text, word) in [
-            (r#"["stripp"]"#, "`binaries`, `caches`, `tests`, `strip`"),
+            (r#"["stripp"]"#, "unknown step `stripp`; there is `binaries`, `caches`, `tests`, `strip`"),
+            (r#"["archive"]"#, "{\"archive\": [names"),
             (r#"[{"archives": ["x"]}]"#, "archive"),
             (r#"[{"archive": ["x.y"]}]"#, "x.y"),
             (r#"[3]"#, "strip"),

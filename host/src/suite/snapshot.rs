@@ -3,9 +3,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::ignored::Ignored;
+use super::ignored::{IgnoreError, Ignored};
 use crate::store::{Fingerprint, StatIndex, Store, StoreError};
-use crate::tree::{FileEntry, Name, Node, RelPath, Tree};
+use crate::tree::{FileEntry, Node, RelPath, Tree};
 
 /// Why a benchmark's folder cannot be taken.
 #[derive(Debug, thiserror::Error)]
@@ -14,13 +14,8 @@ pub enum SnapshotError {
     #[error("{0}")]
     Store(#[from] StoreError),
     /// An ignore file that does not parse.
-    #[error("{}/.fnpackignore: {source}", folder.display())]
-    Ignore {
-        /// The benchmark's folder.
-        folder: PathBuf,
-        /// What is wrong.
-        source: ignore::Error,
-    },
+    #[error("{0}")]
+    Ignore(#[from] IgnoreError),
 }
 
 /// A benchmark's folder as it is now: everything but what is ignored. Links are kept as they are
@@ -40,12 +35,11 @@ impl Snapshot {
         let mut below: Vec<PathBuf> = fs::read_dir(folder)
             .map_err(StoreError::io("read", folder))?
             .flatten()
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
             .map(|entry| entry.path())
-            .filter(|path| path.is_dir())
             .collect();
         below.sort();
-        let ignored = Ignored::of(folder, &below)
-            .map_err(|source| SnapshotError::Ignore { folder: folder.to_path_buf(), source })?;
+        let ignored = Ignored::of(folder, &below)?;
         let index = store.stat_index(folder)?;
         let mut walk = Walk { store, ignored, index: &index, warnings: Vec::new() };
         let tree = walk.folder(folder, &RelPath::root())?;
@@ -97,8 +91,7 @@ impl Walk<'_> {
                 continue;
             }
             let unusable = |reason: String| StoreError::Unusable { path: path.clone(), reason };
-            let name = Name::new(file_name.as_bytes()).map_err(|error| unusable(error.to_string()))?;
-            let below = at.child(name.clone());
+            let below = at.try_child(file_name.as_bytes()).map_err(|error| unusable(error.to_string()))?;
             let node = if metadata.is_dir() {
                 Node::Directory(self.folder(&path, &below)?)
             } else if metadata.is_symlink() {
@@ -113,7 +106,8 @@ impl Walk<'_> {
                         .into(),
                 ));
             };
-            tree.insert(&RelPath::root().child(name), node).expect("an entry of the root can be inserted");
+            let name = RelPath::new(file_name.as_bytes()).expect("it was checked");
+            tree.insert(&name, node).expect("an entry of the root can be inserted");
         }
         Ok(tree)
     }

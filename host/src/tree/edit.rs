@@ -129,6 +129,18 @@ mod tests {
     }
 
     #[test]
+    fn renames_make_no_tree_deeper_than_a_path_may_be() {
+        let below = path(&vec!["d"; 200].join("/"));
+        let mut edited = tree(&["a/x"]);
+        edited.rename(&path("a"), &below).unwrap();
+        edited.rename(&path("d"), &path("e")).unwrap();
+        assert!(matches!(
+            edited.rename(&path("e"), &below),
+            Err(EditError::Tree(crate::tree::TreeError::TooLong(_)))
+        ));
+    }
+
+    #[test]
     fn nothing_is_replaced_and_nothing_moves_into_itself() {
         let mut edited = tree(&["a/x", "x"]);
         assert!(matches!(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Node, PathError, RelPath, Tree};
+use super::{Node, PathError, RelPath, Tree, TreeError};
 
 /// A chain of more links than this is taken for a loop, as Linux does.
 const MAX_HOPS: usize = 40;
@@ -27,6 +27,14 @@ pub enum LinkError {
         link: RelPath,
         /// What it points to.
         target: String,
+    },
+    /// The links that lie in what it leads to make paths that are too long.
+    #[error("the link `{link}` cannot be replaced by what it leads to: {source}")]
+    TooLong {
+        /// The link.
+        link: RelPath,
+        /// Which path, and which limit it passes.
+        source: TreeError,
     },
     /// It leads to itself, or to a directory that it lies in.
     #[error("the link `{link}` points to `{target}`, which leads back to the link")]
@@ -154,7 +162,7 @@ impl Resolver<'_> {
             };
             resolved
                 .insert(&RelPath::root().child(name.clone()), node)
-                .expect("an entry of the root can be inserted");
+                .map_err(|source| LinkError::TooLong { link: path, source })?;
         }
         self.open.pop();
         Ok(resolved)
@@ -227,6 +235,19 @@ mod tests {
         let looping = tree(&["d/file"], &[("d/up", "../d")]);
         assert!(matches!(looping.check_links(), Err(LinkError::Loops { .. })));
         assert!(matches!(looping.resolve_links(), Err(LinkError::Loops { .. })));
+    }
+
+    #[test]
+    fn links_in_what_links_lead_to_end_somewhere() {
+        let folders = |top: &str| format!("{top}/{}", vec!["d"; 90].join("/"));
+        let up = "../".repeat(91);
+        let links: Vec<(String, String)> = (0..3)
+            .map(|number| (folders(&number.to_string()) + "/on", format!("{up}{}", number + 1)))
+            .collect();
+        let links: Vec<(&str, &str)> = links.iter().map(|(link, to)| (link.as_str(), to.as_str())).collect();
+        let deep = tree(&[&folders("3")], &links);
+        deep.check_links().unwrap();
+        assert!(matches!(deep.resolve_links(), Err(LinkError::TooLong { .. })));
     }
 
     #[test]

@@ -9,11 +9,12 @@ mod edit;
 mod links;
 pub mod message;
 mod path;
+mod reach;
 mod sorted;
 
 pub(crate) use digest::parse_hex;
 pub use digest::{Digest, Hasher};
 pub use edit::EditError;
 pub use links::LinkError;
-pub use path::{Name, PathError, RelPath};
+pub use path::{Name, PathError, RelPath, shortened};
 pub use sorted::{Directory, FileEntry, Node, Tree, TreeError};

@@ -11,6 +11,13 @@ pub struct PathError {
     reason: &'static str,
 }
 
+impl PathError {
+    /// Why, without the path.
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+}
+
 /// The name of an entry of a directory: any bytes but `/` and NUL, not empty, not `.` or `..`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Box<[u8]>);
@@ -68,8 +75,25 @@ impl fmt::Debug for Name {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RelPath(Vec<Name>);
 
-/// Longer paths than this fit no file system.
-const MAX_PATH: usize = 4096;
+/// Longer paths than this, in bytes, fit no file system.
+pub const MAX_PATH: usize = 4096;
+/// Deeper paths than this, in names, are nobody's: what goes through a tree goes as deep as it.
+pub const MAX_DEPTH: usize = 256;
+
+/// Why a path of so many names and bytes is none; nothing where it is one.
+fn too_long(names: usize, bytes: usize) -> Option<&'static str> {
+    let long = (bytes > MAX_PATH).then_some("it is longer than 4096 bytes");
+    long.or_else(|| (names > MAX_DEPTH).then_some("it has more than 256 names"))
+}
+
+/// The beginning of a path that is too long to be shown.
+pub fn shortened(path: &[u8]) -> String {
+    const SHOWN: usize = 120;
+    match path.get(..SHOWN) {
+        Some(beginning) if path.len() > SHOWN => format!("{}...", String::from_utf8_lossy(beginning)),
+        _ => String::from_utf8_lossy(path).into_owned(),
+    }
+}
 
 impl RelPath {
     /// The root of the tree.
@@ -87,17 +111,24 @@ impl RelPath {
         if path.starts_with(b"/") {
             return Err(error("it is absolute"));
         }
-        if path.len() > MAX_PATH {
-            return Err(PathError {
-                path: format!("{}...", String::from_utf8_lossy(&path[..80])),
-                reason: "it is longer than 4096 bytes",
-            });
+        let names = path.split(|byte| *byte == b'/');
+        if let Some(reason) = too_long(names.clone().count(), path.len()) {
+            return Err(PathError { path: shortened(path), reason });
         }
-        path.split(|byte| *byte == b'/')
+        names
             .map(Name::new)
             .collect::<Result<_, _>>()
             .map(Self)
             .map_err(|PathError { reason, .. }| error(reason))
+    }
+
+    /// Fails when this and, below it, something of so many names and bytes is no path any more.
+    pub(super) fn check_with(&self, names: usize, bytes: usize) -> Result<(), PathError> {
+        let own = self.0.iter().map(|name| name.as_bytes().len() + 1).sum::<usize>();
+        match too_long(self.0.len() + names, (own + bytes).saturating_sub(1)) {
+            Some(reason) => Err(PathError { path: shortened(&self.to_bytes()), reason }),
+            None => Ok(()),
+        }
     }
 
     /// The names from the root down.
@@ -128,6 +159,12 @@ impl RelPath {
         Self(names)
     }
 
+    /// This, and below it one name that was not checked yet.
+    pub fn try_child(&self, name: impl AsRef<[u8]>) -> Result<Self, PathError> {
+        let child = self.child(Name::new(name)?);
+        child.check_with(0, 0).map(|()| child)
+    }
+
     /// This, and below it another path.
     pub fn join(&self, below: &Self) -> Self {
         Self([self.0.as_slice(), below.0.as_slice()].concat())
@@ -155,7 +192,8 @@ impl RelPath {
                 name => names.push(Name::new(name)?),
             }
         }
-        Ok(Self(names))
+        let goal = Self(names);
+        goal.check_with(0, 0).map(|()| goal)
     }
 
     /// The path below a folder on disk.
@@ -200,6 +238,19 @@ mod tests {
         for path in ["/etc", "..", "a/../b", "a//b", "a/", "./a", "a/.", "a\0b"] {
             assert!(RelPath::new(path).is_err(), "{path}");
         }
+    }
+
+    #[test]
+    fn a_path_has_an_end() {
+        let deepest = vec!["d"; MAX_DEPTH].join("/");
+        let longest = vec!["d".repeat(255); 16].join("/");
+        for path in [&deepest, &longest] {
+            assert!(RelPath::new(path).is_ok());
+            let error = RelPath::new(format!("{path}/d")).unwrap_err().to_string();
+            assert!(error.len() < 300 && error.contains("..."), "{error}");
+        }
+        let link = RelPath::new("d/link").unwrap();
+        assert!(link.resolve_link(deepest.as_bytes()).is_err() && link.resolve_link(b"../d").is_ok());
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 use prost::Message;
 
 use super::message::{DirectoryMessage, DirectoryNode, FileNode, SymlinkNode, TreeMessage};
-use super::{Digest, Name, RelPath};
+use super::reach::Reach;
+use super::{Digest, Name, PathError, RelPath};
 
 /// Why a tree cannot hold an entry, or a message is no tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +15,9 @@ pub enum TreeError {
     /// A path leads through a file or a link.
     #[error("`{0}` is no directory")]
     NotADirectory(RelPath),
+    /// A path that would be longer than a path may be.
+    #[error("{0}")]
+    TooLong(Box<PathError>),
     /// The root is a directory.
     #[error("the root of a tree is a directory and cannot be replaced")]
     Root,
@@ -47,12 +51,19 @@ pub enum Node {
 pub struct Directory {
     entries: BTreeMap<Name, Node>,
     digest: OnceLock<Digest>,
+    reach: OnceLock<Reach>,
 }
 
 impl Clone for Directory {
-    /// A copy is made in order to change it, so its digest is not taken along.
+    /// A copy is made in order to change it, so what is known of it is not taken along.
     fn clone(&self) -> Self {
-        Self { entries: self.entries.clone(), digest: OnceLock::new() }
+        Self::of(self.entries.clone())
+    }
+}
+
+impl Directory {
+    fn of(entries: BTreeMap<Name, Node>) -> Self {
+        Self { entries, digest: OnceLock::new(), reach: OnceLock::new() }
     }
 }
 
@@ -131,9 +142,11 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Puts an entry at a path; directories on the way are made, what is there is replaced.
+    /// Puts an entry at a path; directories on the way are made, what is there is replaced. No path
+    /// of the tree gets longer than a [`RelPath`] may be.
     pub fn insert(&mut self, path: &RelPath, node: Node) -> Result<(), TreeError> {
         let (name, parents) = path.names().split_last().ok_or(TreeError::Root)?;
+        Reach::of(&node).check_at(path).map_err(|error| TreeError::TooLong(error.into()))?;
         let mut tree = self;
         let mut seen = RelPath::root();
         for parent in parents {
@@ -195,7 +208,7 @@ impl Tree {
             };
             kept.insert(name.clone(), node);
         }
-        Self(Arc::new(Directory { entries: kept, digest: OnceLock::new() }))
+        Self(Arc::new(Directory::of(kept)))
     }
 
     /// Everything in the tree, directories too, sorted by the bytes of the whole path.
@@ -239,6 +252,10 @@ impl Tree {
     /// The digest of the root's `Directory` message.
     pub fn digest(&self) -> Digest {
         *self.0.digest.get_or_init(|| Digest::of(&self.message().encode_to_vec()))
+    }
+
+    pub(super) fn reach(&self) -> Reach {
+        *self.0.reach.get_or_init(|| Reach::of_entries(self))
     }
 
     fn message(&self) -> DirectoryMessage {
@@ -322,12 +339,15 @@ impl Tree {
         for link in &message.symlinks {
             entries.insert(name_of(&link.name)?, Node::Symlink(link.target.clone().into()));
         }
-        Ok(Self(Arc::new(Directory { entries, digest: OnceLock::new() })))
+        let tree = Self(Arc::new(Directory::of(entries)));
+        let checked = tree.reach().check_at(&RelPath::root());
+        checked.map(|()| tree).map_err(|error| TreeError::TooLong(error.into()))
     }
 
     pub(super) fn entries_mut(&mut self) -> &mut BTreeMap<Name, Node> {
         let directory = Arc::make_mut(&mut self.0);
         directory.digest = OnceLock::new();
+        directory.reach = OnceLock::new();
         &mut directory.entries
     }
 }

@@ -7,7 +7,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use super::Limits;
 use crate::download::DownloadError;
 use crate::store::{Scratch, Store, StoreError};
-use crate::tree::{FileEntry, Name, Node, RelPath, Tree};
+use crate::tree::{FileEntry, Node, RelPath, Tree};
 
 /// A larger file goes by the disk.
 const IN_MEMORY: usize = 1 << 20;
@@ -67,13 +67,13 @@ impl<'a> Collector<'a> {
         if name.starts_with(b"/") {
             return Err(refused(name, "has an absolute path"));
         }
-        let mut whole = RelPath::root();
-        for part in name.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")) {
-            if part == b".." {
-                return Err(refused(name, "leads out of the folder by `..`"));
-            }
-            whole = whole.child(Name::new(part).map_err(|error| refused(name, &error.to_string()))?);
+        let parts: Vec<&[u8]> =
+            name.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).collect();
+        if parts.contains(&b"..".as_slice()) {
+            return Err(refused(name, "leads out of the folder by `..`"));
         }
+        let whole = RelPath::new(parts.join(&b'/'))
+            .map_err(|error| refused(name, &format!("is no path of a package: {}", error.reason())))?;
         let left = whole.names().get(self.strip..).unwrap_or_default();
         let path = left.iter().fold(RelPath::root(), |path, name| path.child(name.clone()));
         let taken = !path.is_root() && self.includes(&path);
@@ -209,5 +209,6 @@ impl Limits {
 
 /// An error about an entry.
 pub fn refused(entry: &[u8], reason: &str) -> DownloadError {
-    DownloadError::Entry { entry: entry.escape_ascii().to_string(), reason: reason.to_owned() }
+    let entry = crate::tree::shortened(entry.escape_ascii().to_string().as_bytes());
+    DownloadError::Entry { entry, reason: reason.to_owned() }
 }

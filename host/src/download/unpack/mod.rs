@@ -139,6 +139,15 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_is_too_deep_or_too_long_is_named_by_its_beginning() {
+        for (name, words) in [("d/".repeat(2600) + "f", "4096 bytes"), ("d/".repeat(600) + "f", "256 names")]
+        {
+            let error = unpacked(&zip_of(&name, b"x"), LIMITS).unwrap_err();
+            assert!(error.contains(words) && error.contains("d/d/") && error.len() < 400, "{error}");
+        }
+    }
+
+    #[test]
     fn an_archive_of_too_many_entries_is_refused() {
         let error = unpacked(&tar_of("a", b""), Limits { bytes: 1 << 20, entries: 0 }).unwrap_err();
         assert!(error.contains("0 entries"), "{error}");

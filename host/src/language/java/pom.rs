@@ -42,6 +42,8 @@ pub struct Pom {
     managed: Vec<String>,
     /// Where the marker is.
     marker: Option<Range<usize>>,
+    /// The line of a marker that is not among the program's dependencies.
+    stray_marker: Option<usize>,
     /// Whether it says itself for which version of Java it is compiled.
     pub sets_release: bool,
 }
@@ -84,8 +86,14 @@ impl Pom {
                     _ => {}
                 },
                 Piece::Comment(comment, range) => {
-                    if comment.trim() == MARKER && pom.marker.is_none() {
-                        pom.marker = Some(range);
+                    let among = matches!(
+                        path.as_slice(),
+                        ["project", "dependencies"] | ["project", "profiles", "profile", "dependencies"]
+                    );
+                    match comment.trim() == MARKER {
+                        true if among => pom.marker = pom.marker.or(Some(range)),
+                        true => pom.stray_marker = Some(text[..range.start].matches('\n').count() + 1),
+                        false => {}
                     }
                 }
                 Piece::End => {
@@ -120,6 +128,12 @@ pub fn add(store: &Store, tree: &Tree, packages: &[Requirement]) -> Result<Tree,
     }
     let path = folder.join(&constant(MANIFEST));
     let Some(marker) = pom.marker else {
+        if let Some(line) = pom.stray_marker {
+            return Err(LanguageError::Manifest(format!(
+                "{path} line {line}: the marker `<!-- {MARKER} -->` must be between <dependencies> and </dependencies> \
+                 of <project>"
+            )));
+        }
         let names: Vec<_> =
             wanted.iter().map(|package| format!("{} {}", package.name, package.version)).collect();
         return Err(LanguageError::Manifest(format!(
@@ -217,6 +231,22 @@ pub mod tests {
             format!("<dependencyManagement><dependencies>{own}</dependencies></dependencyManagement>");
         let managed = added(&text(&managed)).unwrap();
         assert_eq!((managed.matches("org.one").count(), managed.matches("<version>1.0").count()), (2, 0));
+    }
+
+    #[test]
+    fn a_marker_elsewhere_is_named_with_its_line() {
+        let marker = "<!-- PLATFORM_DEPENDENCIES -->";
+        for text in [
+            format!("<project>\n{marker}\n<dependencies/></project>"),
+            format!(
+                "<project>\n<dependencyManagement><dependencies>{marker}</dependencies></dependencyManagement></project>"
+            ),
+        ] {
+            let error = added(&text).unwrap_err();
+            assert!(error.contains("pom.xml line 2") && error.contains("must be between"), "{error}");
+        }
+        let both = format!("<project>{marker}<dependencies>{marker}</dependencies></project>");
+        assert!(added(&both).unwrap().contains("<dependencies><dependency>"));
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub fn installation(
     }
     let native = place.is_native(runtime);
     let local = check_local(tree, &manifest)?;
-    let whole = local || (native && manifest.has_install_scripts());
+    let whole = local || (native && !manifest.install_scripts().is_empty());
     let mut kept = tree.clone();
     kept.remove(&constant(ADDED));
     let mut input = if whole { kept.clone() } else { manifests(tree) };
@@ -102,10 +102,23 @@ fn check_local(tree: &Tree, manifest: &Manifest) -> Result<bool, LanguageError> 
     Ok(any)
 }
 
+/// Of every installation. The last ones are what a function's .npmrc could set so that packages or
+/// logs land elsewhere than in its tree, or nowhere.
+const OPTIONS: [&str; 10] = [
+    "--omit=dev",
+    "--install-links",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+    "--global=false",
+    "--location=project",
+    "--dry-run=false",
+    "--package-lock-only=false",
+    "--logs-max=0",
+];
+
 fn command(tree: &Tree, manifest: &Manifest, runtime: &Runtime, native: bool, local: bool) -> Vec<String> {
-    let mut options = ["--omit=dev", "--install-links", "--no-audit", "--no-fund", "--loglevel=error"]
-        .map(str::to_owned)
-        .to_vec();
+    let mut options = OPTIONS.map(str::to_owned).to_vec();
     if !native {
         // Packages are chosen for the function's machine, and nothing is run for this one.
         options.extend(["--os=linux".to_owned(), format!("--cpu={}", runtime.architecture.name())]);

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::language::indexes::holds_login;
 use crate::language::{LanguageError, Requirement, constant, read_text, write_file};
 use crate::store::Store;
 use crate::tree::Tree;
@@ -69,6 +70,11 @@ impl Manifest {
         let text = read_text(store, tree, &constant(MANIFEST))?
             .ok_or_else(|| LanguageError::Manifest(format!("there is no {MANIFEST}")))?;
         let mut manifest = Self::parse(&text)?;
+        for lock in LOCKS {
+            if let Some(text) = read_text(store, tree, &constant(lock))? {
+                check_lock(lock, &text)?;
+            }
+        }
         if let Some(text) = read_text(store, tree, &constant(ADDED))? {
             manifest.added = serde_json::from_str(&text)
                 .map_err(|error| LanguageError::Manifest(format!("{ADDED} is fnpack's own file: {error}")))?;
@@ -85,6 +91,12 @@ impl Manifest {
             let strings = value.as_object().is_some_and(|object| object.values().all(Value::is_string));
             if !strings {
                 return Err(wrong(format!("{key}: it is no object of strings")));
+            }
+        }
+        for key in REQUIRED.into_iter().chain(["devDependencies"]) {
+            let values = json.get(key).and_then(Value::as_object);
+            if let Some((name, _)) = strings(values).find(|(_, value)| holds_login(value)) {
+                return Err(wrong(format!("{key}.{name}: {LOGIN}")));
             }
         }
         if json.contains_key("workspaces") {
@@ -128,12 +140,35 @@ impl Manifest {
         Some(text_of(&json))
     }
 
-    /// Whether it has scripts of its own that run when its packages are installed.
-    pub fn has_install_scripts(&self) -> bool {
+    /// The scripts of its own that run when its packages are installed.
+    pub fn install_scripts(&self) -> Vec<&str> {
         const RUN: [&str; 6] =
             ["preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare"];
-        self.strings("scripts").any(|(name, _)| RUN.contains(&name))
+        self.strings("scripts").map(|(name, _)| name).filter(|name| RUN.contains(name)).collect()
     }
+}
+
+/// What is wrong with an address that holds a login, and what to do.
+const LOGIN: &str = "the address holds a login, which would be in the package and in the cache; take it out, and give it \
+                     in `npm-registry` of [indexes] in fnpack.toml";
+
+/// Fails for a lock file that is no JSON, or one whose addresses hold logins.
+fn check_lock(file: &str, text: &str) -> Result<(), LanguageError> {
+    let wrong = |reason: String| LanguageError::Manifest(format!("{file}: {reason}"));
+    let json: Value = serde_json::from_str(text)
+        .map_err(|error| wrong(format!("it is not JSON: {error}; make it anew with `npm install`")))?;
+    match resolved_with_login(&json) {
+        true => Err(wrong(format!("`resolved`: {LOGIN}"))),
+        false => Ok(()),
+    }
+}
+
+/// Whether a package of a lock file, however deep, is to be had at an address with a login.
+fn resolved_with_login(json: &Value) -> bool {
+    json.as_object().into_iter().flatten().any(|(key, value)| match value {
+        Value::String(address) => key == "resolved" && holds_login(address),
+        below => resolved_with_login(below),
+    })
 }
 
 fn strings(object: Option<&Map<String, Value>>) -> impl Iterator<Item = (&str, &str)> {
@@ -250,6 +285,29 @@ pub(super) mod tests {
         let added = Manifest::read(&store, &with).unwrap();
         assert_eq!(added.dependencies().count(), 0);
         assert_eq!(added.added().collect::<Vec<_>>(), [("uuid", "9.0.0")]);
+    }
+
+    #[test]
+    fn a_login_in_an_address_is_refused_and_not_shown() {
+        let address = "git+https://me:secret@host/x.git";
+        let required = format!(r#"{{"dependencies": {{"x": "{address}"}}}}"#);
+        let lock = format!(r#"{{"packages": {{"node_modules/x": {{"resolved": "{address}"}}}}}}"#);
+        for files in [
+            vec![("package.json", required.as_str())],
+            vec![("package.json", "{}"), ("package-lock.json", lock.as_str())],
+        ] {
+            let (_folder, store, tree) = tree_of(&files);
+            let error = Manifest::read(&store, &tree).unwrap_err().to_string();
+            assert!(error.contains("[indexes]") && !error.contains("secret"), "{error}");
+            assert!(error.starts_with(files.last().unwrap().0), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_lock_file_that_is_no_json_is_named() {
+        let (_folder, store, tree) = tree_of(&[("package.json", "{}"), ("package-lock.json", "<<<<")]);
+        let error = Manifest::read(&store, &tree).unwrap_err().to_string();
+        assert!(error.starts_with("package-lock.json: it is not JSON"), "{error}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use installed::{HIDDEN_LOCK, Notes, without_notes};
+use manifest::MANIFEST;
 
 use super::{
     HostTool, Indexes, Installation, Language, LanguageError, Place, Requirement, Runtime, ScriptContract,
@@ -72,7 +73,7 @@ impl Language for Nodejs {
     fn warnings(
         &self,
         store: &Store,
-        _: &Tree,
+        tree: &Tree,
         installed: &Tree,
         runtime: &Runtime,
         place: &Place,
@@ -91,7 +92,10 @@ impl Language for Nodejs {
                 others.join(", ")
             )));
         }
-        Ok(match notes.with_scripts().as_slice() {
+        let manifest = manifest::Manifest::read(store, tree)?;
+        let own = manifest.install_scripts().into_iter().map(|name| format!("{MANIFEST}'s own `{name}`"));
+        let names: Vec<String> = own.chain(notes.with_scripts().into_iter().map(str::to_owned)).collect();
+        Ok(match names.as_slice() {
             [] => Vec::new(),
             names => vec![format!(
                 "install scripts were not run: {}; if the function needs what they make, build with --executor docker",
@@ -113,5 +117,29 @@ impl Language for Nodejs {
     fn script_contract(&self, runtime: &Runtime) -> ScriptContract {
         let variables = BTreeMap::from([("NODE_VERSION".to_owned(), runtime.version.clone())]);
         ScriptContract { argument: PACKAGES, variables }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::Architecture;
+
+    #[test]
+    fn the_functions_own_install_scripts_are_told_where_they_do_not_run() {
+        let manifest = r#"{"scripts": {"postinstall": "make", "test": "no"}, "dependencies": {"ms": "1"}}"#;
+        let (_folder, store, tree) = manifest::tests::tree_of(&[(MANIFEST, manifest)]);
+        let runtime = Runtime {
+            version: "22".into(),
+            variant: "default".into(),
+            architecture: Architecture::X64,
+            libc: "glibc-2.34".parse().unwrap(),
+        };
+        let warnings =
+            |place: &Place| Nodejs.warnings(&store, &tree, &Tree::empty(), &runtime, place).unwrap();
+        let told = warnings(&Place::Host { tools: BTreeMap::new() });
+        assert!(told[0].contains("own `postinstall`") && !told[0].contains("test"), "{told:?}");
+        let native = Place::Docker { image: "i".into(), digest: "d".into(), architecture: Architecture::X64 };
+        assert!(warnings(&native).is_empty(), "it ran");
     }
 }

@@ -44,6 +44,43 @@ pub fn select(sources: &Tree, runtime: &Runtime) -> Result<Tree, LanguageError> 
     Ok(selected)
 }
 
+/// A word about a plain manifest that requires nothing, where those of other versions, which it was
+/// chosen over, require something: one for this version may be missing.
+pub fn passed_over(
+    store: &Store,
+    sources: &Tree,
+    selected: &Tree,
+    runtime: &Runtime,
+) -> Result<Option<String>, LanguageError> {
+    let requires = |tree: &Tree, name: &str| Requirements::read(store, tree, &constant(name));
+    let names = sources.iter().filter_map(|(name, _)| name.to_str());
+    let is_arm = |suffix: &str| suffix.starts_with(".arm.");
+    let others: Vec<&str> = names
+        .filter(|name| {
+            name.strip_prefix(MANIFEST).is_some_and(|suffix| {
+                is_version(suffix) && (!is_arm(suffix) || runtime.architecture == Architecture::Arm64)
+            })
+        })
+        .collect();
+    let version = format!(".{}", runtime.version);
+    let is_chosen = others.iter().any(|name| name[MANIFEST.len()..].trim_start_matches(".arm") == version);
+    if is_chosen || !requires(selected, MANIFEST)?.is_empty() {
+        return Ok(None);
+    }
+    // One that cannot be read is meant to require something.
+    let full: Vec<&str> = others
+        .into_iter()
+        .filter(|name| requires(sources, name).map_or(true, |found| !found.is_empty()))
+        .collect();
+    Ok((!full.is_empty()).then(|| {
+        format!(
+            "{MANIFEST} requires nothing, and it is taken for Python {0}, but there is {1}: is {MANIFEST}.{0} missing?",
+            runtime.version,
+            full.join(", ")
+        )
+    }))
+}
+
 /// Whether what follows a manifest's name says for what it is, as `.3.12` and `.arm.3.12` do.
 fn is_version(suffix: &str) -> bool {
     let version = suffix.strip_prefix(".arm.").or_else(|| suffix.strip_prefix('.'));
@@ -123,6 +160,27 @@ mod tests {
             error.contains("requirements.txt.3.11") && error.contains("requirements.txt.arm.3.12"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn an_empty_manifest_among_those_of_other_versions_is_told() {
+        let told = |files: &[(&str, &str)], version: &str| {
+            let (_cache, store, tree) = tree_of(files);
+            let runtime = runtime(version, Architecture::X64);
+            passed_over(&store, &tree, &select(&tree, &runtime).unwrap(), &runtime).unwrap()
+        };
+        let files = [
+            ("requirements.txt", "# see the versions\n"),
+            ("requirements.txt.3.9", "torch==1.13\n"),
+            ("requirements.txt.3.10", ""),
+            ("requirements.txt.arm.3.11", "torch==2.0\n"),
+        ];
+        let word = told(&files, "3.13").unwrap();
+        assert!(word.contains("there is requirements.txt.3.9: is requirements.txt.3.13 missing"), "{word}");
+        assert_eq!(told(&files, "3.9"), None);
+        assert_eq!(told(&files, "3.10"), None, "it is empty on purpose");
+        assert_eq!(told(&[("requirements.txt", "six"), files[1]], "3.13"), None);
+        assert_eq!(told(&[files[0], files[2], files[3]], "3.13"), None);
     }
 
     #[test]

@@ -52,6 +52,16 @@ impl Language for Python {
         manifest::select(sources, runtime)
     }
 
+    fn passed_over(
+        &self,
+        store: &Store,
+        sources: &Tree,
+        selected: &Tree,
+        runtime: &Runtime,
+    ) -> Result<Option<String>, LanguageError> {
+        manifest::passed_over(store, sources, selected, runtime)
+    }
+
     fn add_packages(
         &self,
         store: &Store,

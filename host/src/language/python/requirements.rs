@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::local::{self, Local};
+use crate::language::indexes::holds_login;
 use crate::language::{LanguageError, read_text};
 use crate::store::Store;
 use crate::tree::{RelPath, Tree};
@@ -68,6 +69,12 @@ impl Reader<'_> {
             return Ok(());
         }
         logical_lines(text).into_iter().try_for_each(|(number, line)| {
+            if holds_login(&line) {
+                return Err(LanguageError::Manifest(format!(
+                    "{file}, line {number}: the address holds a login, which would be in the package and in the cache; \
+                     take it out, and give it in `python-index` or `python-extra-indexes` of [indexes] in fnpack.toml"
+                )));
+            }
             let value = line.strip_prefix("--no-binary").map(|value| value.trim_start_matches(['=', ' ']));
             if value.is_some_and(|value| value != ":none:") && self.requirements.no_binary.is_none() {
                 self.requirements.no_binary = Some(format!("{file}, line {number}: `{line}`"));
@@ -278,6 +285,16 @@ mod tests {
         ] {
             let error = read(&[("requirements.txt", &format!("\n{line}\n"))]).unwrap_err().to_string();
             assert!(error.contains(word) && error.contains("requirements.txt, line 2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_login_is_refused_and_not_shown() {
+        for line in ["--index-url https://me:secret@host/simple", "-c c.txt"] {
+            let files = [("requirements.txt", line), ("c.txt", "six @ https://secret@host/six.whl")];
+            let error = read(&files).unwrap_err().to_string();
+            assert!(error.contains("line 1") && error.contains("[indexes]"), "{error}");
+            assert!(!error.contains("secret"), "{error}");
         }
     }
 
