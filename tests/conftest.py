@@ -10,6 +10,7 @@ import pytest
 
 pytest.register_assert_rewrite("support")
 
+from platforms import EXECUTED
 from support.command import Fnpack
 from support.mounts import Mounts
 from support.places import BINARY, PROJECT, TOOLS
@@ -37,6 +38,20 @@ def pytest_sessionfinish(session):
     # Only the process that started the others: they may still be using the engine.
     if not hasattr(session.config, "workerinput"):
         subprocess.run([PROJECT / "tests/engine.sh", "stop"], check=False)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What became of each cell of docs/platforms.md that was built, and what executes its row."""
+    reports = [report for found in terminalreporter.stats.values() for report in found if hasattr(report, "user_properties")]
+    cells = {text for report in reports for name, text in report.user_properties if name == "cell"}
+    if not cells:
+        return
+    terminalreporter.section("platforms")
+    for cell in sorted(cells):
+        platform, language, version, variant, *_ = cell.split()
+        executed = EXECUTED.get((platform, language, version, variant))
+        told = f"executed by {executed}" if executed else "not executed: its runtime is not to be had here"
+        terminalreporter.line(f"{cell}; {told}")
 
 
 def pytest_itemcollected(item):

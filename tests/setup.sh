@@ -240,6 +240,9 @@ fi
 if [[ ${#missing[@]} -eq 0 ]]; then
   node_packages nodejs
   node_packages nodejs-sdk
+  # Other releases than the machine has.
+  node_packages nodejs-22
+  node_packages nodejs-24
   google
   microsoft
   java_runtimes

@@ -350,6 +350,19 @@ case $* in *--version*) printf 'Apache Maven 3.8.7\\nJava version: {java}, vendo
         left = [path for path in (home.cache / "downloads/maven").rglob("*") if path.name.endswith((".part", ".tmp"))]
         assert not left
 
+    def test_a_pom_may_take_the_version_from_the_environment(self, fnpack, suite):
+        """As SeBS's do, whose build images say which it is."""
+        properties = "<properties><v>${env.JAVA_VERSION}</v><maven.compiler.source>${v}</maven.compiler.source>" \
+                     "<maven.compiler.target>${v}</maven.compiler.target></properties>"
+        hello(suite, pom=POM.replace("<dependencies>", f"{properties}<dependencies>", 1))
+        run = fnpack.run("build", "010.hello", "--suite", suite.root, "--platform", "aws", "--language-version", "11,17",
+                         "--executor", "host", "--out", fnpack.out, "--format", "json", timeout=170)
+        versions = {}
+        for line in run.lines:
+            with zipfile.ZipFile(line["archive"]["path"]) as program:
+                versions[line["version"]] = int.from_bytes(program.read("function/Function.class")[6:8], "big") - 44
+        assert versions == {"11": 11, "17": 17}
+
     def test_a_pom_in_a_folder_is_built_there(self, fnpack, suite):
         benchmark = hello(suite)
         (benchmark / "java/app").mkdir()

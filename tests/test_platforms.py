@@ -1,6 +1,5 @@
 """The table of docs/platforms.md: it says what the plugins say, and every cell of it is built."""
 
-import collections
 import shutil
 
 import pytest
@@ -34,23 +33,32 @@ def is_built_in_container(row: dict) -> bool:
     return row["language"] in ("java", "cpp") or row["variant"] == "pypy"
 
 
-def build(fnpack, platform: dict, wanted: set[tuple], suite, executor: str, *more):
-    """Builds all of a platform's cells in one command; fails for each that was not built."""
+@pytest.fixture
+def build(fnpack, record_property):
+    """Builds all of a platform's cells in one command; fails for each that was not built, and reports each."""
+
+    def build(platform: dict, wanted: set[tuple], suite, executor: str, *more):
+        ended = build_cells(fnpack, platform["name"], wanted, suite, executor, *more)
+        for cell in sorted(wanted):
+            record_property("cell", " ".join([platform["name"], *cell, ended.get(cell, "no word of it")]))
+        wrong = {cell: word for cell in wanted if (word := ended.get(cell)) not in ("built", "cached")}
+        assert not wrong, "\n".join(f"{platform['name']} {cell}: {reason}" for cell, reason in sorted(wrong.items()))
+
+    return build
+
+
+def build_cells(fnpack, platform: str, wanted: set[tuple], suite, executor: str, *more) -> dict[tuple, str]:
+    """How each cell ended: "built", "cached", or why not."""
     def every(part: int) -> str:
         return ",".join(sorted({cell[part] for cell in wanted}))
 
     run = fnpack.build(
-        suite, BENCHMARK, "--platform", platform["name"], "--language", every(0), "--language-version", every(1),
+        suite, BENCHMARK, "--platform", platform, "--language", every(0), "--language-version", every(1),
         "--variant", every(2), "--architecture", every(3), "--deployment", every(4), "--executor", executor, *more,
         timeout=900, status=None,
     )
     keys = ("language", "version", "variant", "architecture", "deployment")
-    ended = {tuple(line[key] for key in keys): line for line in run.lines}
-    report = collections.Counter(line["status"] for line in ended.values())
-    print(f"{platform['name']}: {dict(report)}")
-    wrong = {cell: ended.get(cell, {}).get("error", "no word of it") for cell in wanted
-             if ended.get(cell, {}).get("status") not in ("built", "cached")}
-    assert not wrong, "\n".join(f"{platform['name']} {cell}: {reason}" for cell, reason in sorted(wrong.items()))
+    return {tuple(line[key] for key in keys): line["error"] or line["status"] for line in run.lines}
 
 
 @pytest.fixture
@@ -69,20 +77,20 @@ def test_what_the_document_says_is_executed_is_a_row(described):
 
 
 @pytest.mark.parametrize("name", ["aws", "azure", "gcp", "openwhisk"])
-def test_every_cell_of_prebuilt_packages_is_built(name, described, fnpack):
+def test_every_cell_of_prebuilt_packages_is_built(name, described, build):
     platform = described[name]
-    build(fnpack, platform, cells(platform, in_container=False), Suite(BENCHMARKS), "host")
+    build(platform, cells(platform, in_container=False), Suite(BENCHMARKS), "host")
 
 
 @pytest.mark.docker
 @pytest.mark.parametrize("name", ["aws", "azure", "gcp", "openwhisk"])
-def test_every_cell_of_compiled_packages_is_built(name, described, fnpack, tmp_path):
+def test_every_cell_of_compiled_packages_is_built(name, described, build, tmp_path):
     """In containers of a JDK that compiles for each version, of a compiler for C++, and of PyPy."""
     platform = described[name]
     wanted = cells(platform, in_container=True)
     suite = Suite(BENCHMARKS).copy(tmp_path / "suite")
     suite.settings(compilers(name, wanted))
-    build(fnpack, platform, wanted, suite, "docker")
+    build(platform, wanted, suite, "docker")
 
 
 def compilers(name: str, wanted: set[tuple]) -> str:
@@ -121,19 +129,19 @@ def test_these_have_images(described):
 
 
 @pytest.mark.parametrize("name", WITH_IMAGES)
-def test_every_image_of_prebuilt_packages_is_built(name, described, fnpack, tmp_path, bases):
+def test_every_image_of_prebuilt_packages_is_built(name, described, build, tmp_path, bases):
     platform = described[name]
     wanted = cells(platform, in_container=False, with_image=True)
     suite = Suite(BENCHMARKS).copy(tmp_path / "suite")
     suite.settings(bases(name, wanted))
-    build(fnpack, platform, wanted, suite, "host", "--image-format", "oci")
+    build(platform, wanted, suite, "host", "--image-format", "oci")
 
 
 @pytest.mark.docker
 @pytest.mark.parametrize("name", WITH_IMAGES)
-def test_every_image_of_compiled_packages_is_built(name, described, fnpack, tmp_path, bases):
+def test_every_image_of_compiled_packages_is_built(name, described, build, tmp_path, bases):
     platform = described[name]
     wanted = cells(platform, in_container=True, with_image=True)
     suite = Suite(BENCHMARKS).copy(tmp_path / "suite")
     suite.settings(bases(name, wanted) + compilers(name, wanted))
-    build(fnpack, platform, wanted, suite, "docker", "--image-format", "oci")
+    build(platform, wanted, suite, "docker", "--image-format", "oci")

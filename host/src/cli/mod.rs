@@ -5,6 +5,7 @@ mod build_images;
 mod cache;
 mod doctor;
 mod list;
+mod platform_settings;
 mod plugin;
 mod selection;
 mod session;
