@@ -103,3 +103,13 @@ def test_two_platforms_share_an_out_folder(fnpack, suite):
     assert [run.sha256 for run in runs] == alone and len(set(alone)) == 2
     for run in runs:
         assert zips.sha256(run.archive) == run.sha256
+
+
+def test_platforms_share_what_they_install(fnpack, suite, uv_log):
+    """What is forced is done anew once, too, and not for each target."""
+    suite.benchmark(files={"python/requirements.txt": "six==1.16.0\n"})
+    for flags, count in (([], 1), (["--force"], 2)):
+        run = fnpack.run("build", "--suite", suite.root, "--out", fnpack.out, "--executor", "host", "--format", "json", "--jobs", "4",
+                         "--language", "python", "--language-version", "3.12", *flags)
+        assert sorted(line["platform"] for line in run.lines) == ["aws", "azure", "gcp", "openwhisk"]
+        assert {line["status"] for line in run.lines} == {"built"} and len(installs(uv_log)) == count
