@@ -10,7 +10,7 @@ import pytest
 
 pytest.register_assert_rewrite("support")
 
-from platforms import EXECUTED
+from platforms import EXECUTED, EXECUTED_ON_ARM64
 from support.command import Fnpack
 from support.mounts import Mounts
 from support.places import BINARY, PROJECT, TOOLS
@@ -48,10 +48,9 @@ def pytest_terminal_summary(terminalreporter):
         return
     terminalreporter.section("platforms")
     for cell in sorted(cells):
-        platform, language, version, variant, *_ = cell.split()
-        executed = EXECUTED.get((platform, language, version, variant))
-        told = f"executed by {executed}" if executed else "not executed: its runtime is not to be had here"
-        terminalreporter.line(f"{cell}; {told}")
+        *row, architecture, _deployment = cell.split()[:6]
+        executed = EXECUTED.get(tuple(row)) if architecture == "x64" or tuple(row) in EXECUTED_ON_ARM64 else None
+        terminalreporter.line(f"{cell}; {f'packages are executed by {executed}' if executed else 'not executed'}")
 
 
 def pytest_itemcollected(item):

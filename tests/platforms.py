@@ -39,6 +39,9 @@ EXECUTED = {
     ("openwhisk", "java", "8", "default"): "the action contract, by a server of the tests, on Java 17",
 }
 
+# Of these also those for arm64, under emulation.
+EXECUTED_ON_ARM64 = {("aws", "python", "3.11", "default")}
+
 HEAD = """\
 # Platforms
 

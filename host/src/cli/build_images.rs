@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::FAILED;
 use super::selection::{Selection, SelectionArguments};
-use super::session::Session;
+use super::session::{Session, usage};
 use super::signals::end_on_signals;
 use crate::executor::Cancel;
 use crate::pipeline::{Context, Executors, Forced, ImageOptions, Images};
@@ -51,7 +51,7 @@ pub fn run(arguments: &BuildImagesArguments) -> Result<ExitCode> {
         force: arguments.force,
         forced: Forced::default(),
         only_built: false,
-        images: &Images::new(ImageOptions::default(), settings, cancel.clone())?,
+        images: &Images::new(ImageOptions::default(), settings, cancel.clone()).map_err(usage)?,
         threads: 1,
     };
     let processors = std::thread::available_parallelism().map_or(1, usize::from);

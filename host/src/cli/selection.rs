@@ -164,8 +164,17 @@ struct Choice {
     selection: Selection,
     /// All that could be chosen.
     all: Vec<Target>,
-    /// Benchmarks that nobody named, with the platform that leaves nothing of them, and why.
-    skipped: Vec<(String, String, String)>,
+    /// What nobody named, and a platform leaves nothing of.
+    skipped: Vec<Skipped>,
+}
+
+/// A benchmark of which a platform leaves nothing.
+struct Skipped {
+    benchmark: String,
+    platform: String,
+    /// Whether the platform never takes it, whatever the filters are.
+    always: bool,
+    reason: String,
 }
 
 impl Choice {
@@ -175,31 +184,24 @@ impl Choice {
         for plugin in &self.platforms {
             let possible = possible(benchmark, config, plugin);
             let targets: Vec<Target> = possible.iter().map(|job| job.target.clone()).collect();
-            let platform = &plugin.description().name;
+            let mut skip = |always: bool, reason: String| {
+                let (benchmark, platform) = (name.to_owned(), plugin.description().name.clone());
+                nothing.push(Skipped { benchmark, platform, always, reason });
+            };
             match self.filters.choose(name, &targets) {
-                Ok(chosen) if chosen.is_empty() => {
-                    let reason = unsupported(name, config, plugin);
-                    // Whatever the filters are, this is one that the platform never takes.
-                    if !self.are_named
-                        && !self.filters.platforms.is_empty()
-                        && self.filters.languages.is_empty()
-                    {
-                        self.selection.warnings.push(reason.clone());
-                    }
-                    nothing.push((platform.clone(), reason));
-                }
+                Ok(chosen) if chosen.is_empty() => skip(true, unsupported(name, config, plugin)),
                 Ok(chosen) => {
                     chosen_of_it += chosen.len();
                     let jobs = possible.into_iter().filter(|job| chosen.contains(&job.target));
                     self.selection.jobs.extend(jobs);
                 }
-                Err(left) => nothing.push((platform.clone(), explained(&left, std::slice::from_ref(plugin)))),
+                Err(left) => skip(false, explained(&left, std::slice::from_ref(plugin))),
             }
             all_of_it.extend(targets);
         }
         match self.are_named {
             true if chosen_of_it == 0 => {
-                let reasons: Vec<_> = nothing.into_iter().map(|(_, reason)| reason).collect();
+                let reasons: Vec<_> = nothing.into_iter().map(|skipped| skipped.reason).collect();
                 return Err(match self.filters.choose(name, &all_of_it) {
                     // One sentence for all of the platforms.
                     Err(left) if self.platforms.len() > 1 => {
@@ -210,14 +212,12 @@ impl Choice {
             }
             // What nobody named is no matter where it is not supported.
             _ if self.filters.platforms.is_empty() => {}
-            true => self.selection.refused.extend(nothing.into_iter().map(|(platform, reason)| Refused {
-                benchmarks: vec![name.to_owned()],
-                platform: Some(platform),
-                reason,
+            true => self.selection.refused.extend(nothing.into_iter().map(|skipped| Refused {
+                benchmarks: vec![skipped.benchmark],
+                platform: Some(skipped.platform),
+                reason: skipped.reason,
             })),
-            false => self
-                .skipped
-                .extend(nothing.into_iter().map(|(platform, reason)| (name.to_owned(), platform, reason))),
+            false => self.skipped.extend(nothing),
         }
         self.all.extend(all_of_it);
         Ok(())
@@ -232,19 +232,25 @@ impl Choice {
         }
         for plugin in &self.platforms {
             let platform = &plugin.description().name;
-            let skipped: Vec<_> = self.skipped.iter().filter(|(_, of, _)| of == platform).collect();
-            let Some((_, _, reason)) = skipped.first() else { continue };
-            if self.selection.jobs.iter().all(|job| job.target.platform != *platform) {
-                let others = match skipped.len() - 1 {
-                    0 => String::new(),
-                    others => format!(" (and the like for {others} more benchmarks)"),
-                };
-                self.selection.refused.push(Refused {
-                    benchmarks: skipped.iter().map(|(benchmark, ..)| benchmark.clone()).collect(),
-                    platform: Some(platform.clone()),
-                    reason: format!("nothing can be built for {platform}: {reason}{others}"),
-                });
+            let skipped: Vec<_> =
+                self.skipped.iter().filter(|skipped| skipped.platform == *platform).collect();
+            let Some(first) = skipped.first() else { continue };
+            if self.selection.jobs.iter().any(|job| job.target.platform == *platform) {
+                // A filter is meant for some of the suite; what a platform never takes is worth a word.
+                let never =
+                    skipped.iter().filter(|skipped| skipped.always && self.filters.languages.is_empty());
+                self.selection.warnings.extend(never.map(|skipped| skipped.reason.clone()));
+                continue;
             }
+            let others = match skipped.len() - 1 {
+                0 => String::new(),
+                others => format!(" (and the like for {others} more benchmarks)"),
+            };
+            self.selection.refused.push(Refused {
+                benchmarks: skipped.iter().map(|skipped| skipped.benchmark.clone()).collect(),
+                platform: Some(platform.clone()),
+                reason: format!("nothing can be built for {platform}: {}{others}", first.reason),
+            });
         }
         Ok(self.selection)
     }

@@ -218,7 +218,7 @@ fn familiar(repository: &str) -> &str {
 }
 
 fn engine_error(error: Error) -> ExecutionError {
-    let hint = "start Docker, set DOCKER_HOST, or build with --executor host";
+    let hint = "start Docker, set DOCKER_HOST, or do without: --executor host, and --image-builder direct for images";
     ExecutionError::Engine(match error {
         Error::SocketNotFoundError(path) => {
             format!("no Docker engine answers: there is no socket {path}; {hint}")

@@ -133,8 +133,9 @@ impl Upload<'_> {
             let Err((error, location)) = tried else { return Ok(Arrival::Uploaded) };
             let lost_count = lost_count(&error) && begun_again < BEGUN_AGAIN;
             let error = match error {
-                // A registry that lost the upload may have kept all of the blob.
-                ImageError::Missing { what, words } => {
+                // A registry that lost the upload may have kept all of the blob; where it comes from, it
+                // may be missing, too.
+                ImageError::Missing { what, words } if what == self.what() => {
                     ImageError::Unavailable { what, status: 404, words, after: None }
                 }
                 ImageError::Refused { what, status, words } if lost_count => {
@@ -160,6 +161,10 @@ impl Upload<'_> {
         }
     }
 
+    fn what(&self) -> String {
+        format!("uploading {} to {}", Sha256::from(*self.blob), self.to)
+    }
+
     fn call(&self, method: &'static str, url: &Url, body: Option<Part<'_>>) -> Result<Answer, ImageError> {
         let mut headers = Vec::new();
         if let Some(part) = &body {
@@ -169,7 +174,7 @@ impl Upload<'_> {
                 headers.push(("content-range", format!("{}-{end}", part.from)));
             }
         }
-        let what = format!("uploading {} to {}", Sha256::from(*self.blob), self.to);
+        let what = self.what();
         // Only what begins an upload reads another repository.
         let from = self.mount.filter(|_| method == "POST");
         let access = Access { from, ..Access::push(self.to) };

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::direct::{assembled, push, write_layout, write_load_archive};
 use super::engine_base::on_fitting_base;
-use super::images::{ImageBuilder, ImagePlace};
+use super::images::{ImageBuilder, ImagePlace, TAG_END};
 use super::limits;
 use super::pinned::with_pinned_base;
 use super::record::{ImageArtifact, ImageRecord};
@@ -112,9 +112,11 @@ fn placed(
 ) -> Result<(ImagePlace, Plan, Digest)> {
     let mut place = ImagePlace::of(context, job, image)?;
     let (plan, base) = with_pinned_base(context, job, &place, &image.plan, may_get)?;
+    let is_known = plan.base.contains('@') || base.is_some();
     let made_of = format!("{build} {} {} {:?}", plan.base, base.unwrap_or_default(), place.builder());
-    if context.settings.registry.content_tags {
-        place = place.with_tag_end(&Digest::of(made_of.as_bytes()).hex()[..12])?;
+    // What the base's name stands for may not be known when it is only asked what would be done.
+    if context.settings.registry.content_tags && (may_get || is_known) {
+        place = place.with_tag_end(&Digest::of(made_of.as_bytes()).hex()[..TAG_END])?;
     }
     let key = Digest::of(format!("{made_of} {}", place.identity()).as_bytes());
     Ok((place, plan, key))

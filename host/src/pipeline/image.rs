@@ -1,6 +1,7 @@
 use anyhow::{Context as _, Result};
 
 use super::build::Run;
+use super::images::TAG_END;
 use super::record::ImageRecord;
 use crate::image::{Plan, PlannedLayer, check_tag};
 use crate::platform::{Layer, LayerPath};
@@ -14,7 +15,11 @@ pub fn image_tag(run: &Run) -> Result<Option<String>> {
         return Ok(None);
     }
     let tag = job.plugin.name_image(&run.plugin_target)?;
-    check_tag(&tag).with_context(|| {
+    let end = match run.context.settings.registry.content_tags {
+        true => format!("-{}", "0".repeat(TAG_END)),
+        false => String::new(),
+    };
+    check_tag(&format!("{tag}{end}")).with_context(|| {
         format!(
             "an image of {} cannot have the name that {} gives it; rename the benchmark's folder",
             job.target.benchmark,

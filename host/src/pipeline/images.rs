@@ -183,6 +183,9 @@ impl fmt::Display for ImagePlace {
 /// The repository of images that are not meant for a registry.
 const LOCAL_REPOSITORY: &str = "fnpack/functions";
 
+/// How much of what an image is made of its tag ends with, where tags tell it.
+pub const TAG_END: usize = 12;
+
 impl ImagePlace {
     /// Where a target's image belongs. An engine takes what is not pushed, where one answers; what
     /// is pushed needs none.

@@ -99,6 +99,9 @@ impl Manifest {
                 return Err(wrong(format!("{key}.{name}: {LOGIN}")));
             }
         }
+        if json.get("overrides").is_some_and(any_holds_login) {
+            return Err(wrong(format!("overrides: {LOGIN}")));
+        }
         if json.contains_key("workspaces") {
             return Err(wrong(
                 "workspaces: they are installed as links to folders outside of node_modules, which no package can \
@@ -148,9 +151,18 @@ impl Manifest {
     }
 }
 
+/// Whether a text holds a login, however deep it lies.
+fn any_holds_login(value: &Value) -> bool {
+    match value {
+        Value::String(text) => holds_login(text),
+        Value::Array(values) => values.iter().any(any_holds_login),
+        Value::Object(fields) => fields.values().any(any_holds_login),
+        _ => false,
+    }
+}
+
 /// What is wrong with an address that holds a login, and what to do.
-const LOGIN: &str = "the address holds a login, which would be in the package and in the cache; take it out, and give it \
-                     in `npm-registry` of [indexes] in fnpack.toml";
+const LOGIN: &str = "the address holds a login, which would be in the package; take it out, and give it in `npm-registry` of [indexes] in fnpack.toml";
 
 /// Fails for a lock file that is no JSON, or one whose addresses hold logins.
 fn check_lock(file: &str, text: &str) -> Result<(), LanguageError> {

@@ -71,8 +71,7 @@ impl Reader<'_> {
         logical_lines(text).into_iter().try_for_each(|(number, line)| {
             if holds_login(&line) {
                 return Err(LanguageError::Manifest(format!(
-                    "{file}, line {number}: the address holds a login, which would be in the package and in the cache; \
-                     take it out, and give it in `python-index` or `python-extra-indexes` of [indexes] in fnpack.toml"
+                    "{file}, line {number}: the address holds a login, which would be in the package; take it out, and give it in `python-index` or `python-extra-indexes` of [indexes] in fnpack.toml"
                 )));
             }
             let value = line.strip_prefix("--no-binary").map(|value| value.trim_start_matches(['=', ' ']));

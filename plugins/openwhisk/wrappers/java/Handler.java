@@ -7,8 +7,11 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonPrimitive;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
 import function.Function;
 import java.io.IOException;
+import java.io.StringReader;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -107,8 +110,12 @@ public final class Handler {
     private static JsonObject jsonObject(String text) throws BadRequest {
         JsonElement request;
         try {
-            // Unlike fromJson of Gson itself, this takes JSON only.
-            request = JSON.getAdapter(JsonElement.class).fromJson(text);
+            // Unlike fromJson of Gson itself, this takes JSON only, and all of it.
+            JsonReader reader = new JsonReader(new StringReader(text));
+            request = JSON.getAdapter(JsonElement.class).read(reader);
+            if (reader.peek() != JsonToken.END_DOCUMENT) {
+                throw new JsonParseException("something follows it");
+            }
         } catch (JsonParseException | IOException error) {
             throw new BadRequest("the request's body is not JSON: " + error.getMessage());
         }
