@@ -117,6 +117,22 @@ def test_an_edit_sends_the_code_alone(fnpack, images, registry):
     assert len(blobs(registry) - before) == 3
 
 
+def test_data_is_not_sent_with_an_edit_of_the_code(fnpack, images, registry, tmp_path):
+    data = os.urandom(2 << 20)
+    (images.root / "010.hello/python/data.bin").write_bytes(data)
+    image = build(fnpack, images, "--push").target["image"]
+    assert len(json.loads(crane("config", image["name"]))["rootfs"]["diff_ids"]) == 4
+    before = blobs(registry)
+    function = images.root / "010.hello/python/function.py"
+    function.write_text(function.read_text() + "# edited beside data\n")
+    image = build(fnpack, images, "--push", "--overwrite").status_is("built").target["image"]
+    assert len(blobs(registry) - before) == 3
+    crane("export", image["name"], tmp_path / "files.tar")
+    with tarfile.open(tmp_path / "files.tar") as files:
+        assert files.extractfile("var/task/function/data.bin").read() == data
+        assert files.extractfile("var/task/function/function.py").read().endswith(b"# edited beside data\n")
+
+
 def test_equal_inputs_give_an_equal_image_from_cold(fnpack, images):
     digests = {build(one, images, "--image-format", "oci").target["image"]["digest"]
                for one in (fnpack, fnpack.elsewhere("other"))}

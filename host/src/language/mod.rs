@@ -312,22 +312,6 @@ fn write_file(store: &Store, tree: &mut Tree, path: &RelPath, bytes: &[u8]) -> R
         .map_err(|error| LanguageError::Manifest(format!("cannot write {path}: {error}")))
 }
 
-/// Directories with nothing in them come and go with the installer.
-fn without_empty_directories(tree: &Tree) -> Tree {
-    let mut kept = Tree::empty();
-    for (name, node) in tree {
-        let node = match node {
-            Node::Directory(below) => match without_empty_directories(below) {
-                below if below.is_empty() => continue,
-                below => Node::Directory(below),
-            },
-            other => other.clone(),
-        };
-        kept.insert(&RelPath::root().child(name.clone()), node).expect("the root takes entries");
-    }
-    kept
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

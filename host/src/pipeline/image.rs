@@ -5,7 +5,10 @@ use super::images::TAG_END;
 use super::record::ImageRecord;
 use crate::image::{Plan, PlannedLayer, check_tag};
 use crate::platform::{Layer, LayerPath};
-use crate::tree::{RelPath, Tree};
+use crate::tree::{Node, RelPath, Tree};
+
+/// Files of the code's layer from this size on, in bytes, are taken for data.
+const DATA: u64 = 1 << 20;
 
 /// The tag of a target's function image; none for a deployment without an image. It is looked at before
 /// anything is built.
@@ -38,11 +41,15 @@ pub fn plan_image(run: &Run, arranged: &Tree) -> Result<Option<ImageRecord>> {
     run.step("plan image");
     arranged.check_links().context("in the image")?;
     let answer = job.plugin.plan_image(context.store, &run.plugin_target, arranged)?;
-    let mut layers = Vec::new();
-    for layer in answer.layers {
+    let (mut layers, last) = (Vec::new(), answer.layers.len().saturating_sub(1));
+    for (number, layer) in answer.layers.into_iter().enumerate() {
         let tree = contents(arranged, &layer)
             .with_context(|| format!("the layer for {} of the plugin's image plan", layer.directory))?;
-        layers.push(PlannedLayer { directory: layer.directory, tree: context.store.put_tree(&tree)? });
+        let parts = if number == last { data_and_code(&tree) } else { vec![tree] };
+        for part in parts {
+            let tree = context.store.put_tree(&part)?;
+            layers.push(PlannedLayer { directory: layer.directory.clone(), tree });
+        }
     }
     let plan = Plan {
         base: job.base_image(context.settings).map_or(answer.base, str::to_owned),
@@ -57,6 +64,19 @@ pub fn plan_image(run: &Run, arranged: &Tree) -> Result<Option<ImageRecord>> {
         command: answer.command,
     };
     Ok(Some(ImageRecord { tag, plan }))
+}
+
+/// The layer of the code in two where it has large files, these first: an edit of the code seldom
+/// changes them, and is then not followed by them to the registry.
+fn data_and_code(tree: &Tree) -> Vec<Tree> {
+    let is_data = |node: &Node| matches!(node, Node::File(file) if file.digest.size() >= DATA);
+    let is_directory = |node: &Node| matches!(node, Node::Directory(_));
+    let data = tree.filter(&mut |_, node| is_directory(node) || is_data(node)).without_empty_directories();
+    let code = tree.filter(&mut |_, node| !is_data(node));
+    match data.is_empty() || code.files().next().is_none() {
+        true => vec![tree.clone()],
+        false => vec![data, code],
+    }
 }
 
 /// The files of a layer, as they lie below its directory.
@@ -76,4 +96,29 @@ fn contents(arranged: &Tree, layer: &Layer) -> Result<Tree> {
         }
     }
     Ok(tree)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::{Digest, FileEntry};
+
+    fn tree(files: &[(&str, u64)]) -> Tree {
+        files.iter().fold(Tree::empty(), |tree, (path, size)| {
+            let file = FileEntry { digest: Digest::new([1; 32], *size), executable: false };
+            tree.with(&RelPath::new(path).unwrap(), Node::File(file)).unwrap()
+        })
+    }
+
+    #[test]
+    fn large_files_are_a_layer_below_the_code() {
+        let (code, data) = (("function/function.py", 10), ("function/model/data.bin", DATA));
+        let whole = tree(&[code, data]);
+        assert_eq!(data_and_code(&whole)[0], tree(&[data]));
+        let files: Vec<_> = data_and_code(&whole)[1].files().map(|(path, _)| path.to_string()).collect();
+        assert_eq!(files, [code.0]);
+        for one in [tree(&[code]), tree(&[data])] {
+            assert_eq!(data_and_code(&one), [one]);
+        }
+    }
 }

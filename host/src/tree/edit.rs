@@ -23,6 +23,22 @@ pub enum EditError {
 }
 
 impl Tree {
+    /// The same tree without directories that hold nothing, also after that.
+    pub fn without_empty_directories(&self) -> Self {
+        let mut kept = Self::empty();
+        for (name, node) in self {
+            let node = match node {
+                Node::Directory(below) => match below.without_empty_directories() {
+                    below if below.is_empty() => continue,
+                    below => Node::Directory(below),
+                },
+                other => other.clone(),
+            };
+            kept.insert(&RelPath::root().child(name.clone()), node).expect("the root takes entries");
+        }
+        kept
+    }
+
     /// Moves an entry to a new path. Onto a directory a directory is merged; nothing is replaced.
     pub fn rename(&mut self, from: &RelPath, to: &RelPath) -> Result<(), EditError> {
         if from == to {

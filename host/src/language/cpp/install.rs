@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use super::sources::without_sources;
 use crate::executor::{Action, Environment};
-use crate::language::{
-    Architecture, HostTool, Installation, LanguageError, Libc, Place, Runtime, constant,
-    without_empty_directories,
-};
+use crate::language::{Architecture, HostTool, Installation, LanguageError, Libc, Place, Runtime, constant};
 use crate::tree::{Node, RelPath, Tree};
 
 /// What CMake is told to build, and the program's name in the package.
@@ -59,7 +56,7 @@ pub fn installation(
         network: true,
         time_limit,
     };
-    Ok(Installation { action, into: RelPath::root(), tree: without_empty_directories(&kept) })
+    Ok(Installation { action, into: RelPath::root(), tree: kept.without_empty_directories() })
 }
 
 /// The program's name belongs to the program.

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use super::{
     HostTool, Indexes, Installation, Language, LanguageError, Place, Requirement, Runtime, ScriptContract,
-    without_empty_directories,
 };
 use crate::store::Store;
 use crate::tree::Tree;
@@ -69,7 +68,7 @@ impl Language for Cpp {
     }
 
     fn normalise(&self, _: &Store, installed: &Tree) -> Result<Tree, LanguageError> {
-        Ok(without_empty_directories(installed))
+        Ok(installed.without_empty_directories())
     }
 
     fn explain_failure(&self, output: &str, place: &Place) -> Option<String> {

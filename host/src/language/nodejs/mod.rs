@@ -12,7 +12,7 @@ use manifest::MANIFEST;
 
 use super::{
     HostTool, Indexes, Installation, Language, LanguageError, Place, Requirement, Runtime, ScriptContract,
-    constant, read_text, without_empty_directories,
+    constant, read_text,
 };
 use crate::store::Store;
 use crate::tree::{Node, Tree};
@@ -63,7 +63,7 @@ impl Language for Nodejs {
     }
 
     fn normalise(&self, _: &Store, installed: &Tree) -> Result<Tree, LanguageError> {
-        Ok(without_empty_directories(&without_notes(installed)))
+        Ok(without_notes(installed).without_empty_directories())
     }
 
     fn explain_failure(&self, output: &str, place: &Place) -> Option<String> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::language::base64::{URL_SAFE, encode};
-use crate::language::{LanguageError, constant, read_text, without_empty_directories, write_file};
+use crate::language::{LanguageError, constant, read_text, write_file};
 use crate::store::Store;
 use crate::tree::{Name, Node, RelPath, Tree};
 
@@ -17,7 +17,7 @@ const SCRIPTS: &str = "bin";
 /// RECORD tell what there is.
 pub fn normalise(store: &Store, installed: &Tree) -> Result<Tree, LanguageError> {
     let mut tree =
-        without_empty_directories(&without_byte_code(installed).filter(&mut |path, _| !is_note(path)));
+        without_byte_code(installed).filter(&mut |path, _| !is_note(path)).without_empty_directories();
     let infos: Vec<RelPath> = tree
         .iter()
         .filter(|(name, node)| ends_with(name, INFO) && matches!(node, Node::Directory(_)))
