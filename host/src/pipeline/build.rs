@@ -185,10 +185,11 @@ impl<'a> Run<'a> {
 
     fn steps(&self, snapshot: &Snapshot) -> Result<Built> {
         *self.told.lock().expect("no panic while held") = Told::default();
+        let tag = image_tag(self)?;
         let tree = self.install_tree(snapshot)?;
         let (arranged, layout) = arrange(self, tree)?;
         let archive = package_code(self, &arranged, &layout)?;
-        let image = plan_image(self, &arranged)?;
+        let image = plan_image(self, &arranged, tag)?;
         let artifact = Artifact { archive, image: None, deploy: layout.deploy };
         keep(self, &self.question.key, &self.question.inputs, artifact, image)
     }
@@ -215,7 +216,6 @@ impl<'a> Run<'a> {
     fn install_tree(&self, snapshot: &Snapshot) -> Result<Tree> {
         let sources = &self.question.sources;
         shrink::check(self)?;
-        image_tag(self)?;
         snapshot.keep(self.context.store, &snapshot.tree, &crate::tree::RelPath::root())?;
         let tree = prepare(self, sources)?;
         let tree = add_downloads(self, tree)?;
@@ -291,6 +291,7 @@ pub fn plan(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<(Vec<St
     }
     let mut run = Run::new(context, job, &question);
     run.plan = Some(Mutex::default());
+    image_tag(&run)?;
     let end = match run.install_tree(snapshot) {
         Ok(_) => StepState::Runs,
         Err(error) if error.is::<PlanEnds>() => StepState::Unknown,
@@ -302,7 +303,7 @@ pub fn plan(context: &Context, job: &Job, snapshot: &Snapshot) -> Result<(Vec<St
         steps.push(Step { title: "install".to_owned(), key: None, state: StepState::Unknown });
     }
     steps.push(whole(end));
-    if job.plugin.description().deployment(&job.target.deployment).image {
+    if job.has_image() {
         steps.push(Step { title: "image".to_owned(), key: None, state: StepState::Unknown });
     }
     Ok((steps, known.reasons))

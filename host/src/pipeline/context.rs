@@ -72,6 +72,11 @@ impl Job {
         self.config.downloads.iter().filter(move |download| download.is_for(language, architecture))
     }
 
+    /// Whether the target's deployment has a function image.
+    pub fn has_image(&self) -> bool {
+        self.plugin.description().deployment(&self.target.deployment).image
+    }
+
     /// What the function will run on.
     pub fn runtime(&self) -> Runtime {
         Runtime {

@@ -1,22 +1,19 @@
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
+use super::turns::Turns;
 use crate::tree::Digest;
 
 /// The actions that a command with `--force` has run anew: each is, once, however many targets need it.
 #[derive(Debug, Default)]
-pub struct Forced(Mutex<BTreeMap<Digest, Arc<Mutex<bool>>>>);
+pub struct Forced(Turns<Digest, bool>);
 
 impl Forced {
     /// Has `run` give an action's result, anew if it has not been in this command; those that need it
     /// meanwhile wait.
     pub fn once<T, E>(&self, action: Digest, run: impl FnOnce(bool) -> Result<T, E>) -> Result<T, E> {
-        // What is kept is whole between any two steps.
-        let turn = self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(action).or_default().clone();
-        let mut is_done = turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = run(!*is_done)?;
-        *is_done = true;
-        Ok(result)
+        self.0.take(action, |is_done| {
+            let result = run(!*is_done)?;
+            *is_done = true;
+            Ok(result)
+        })
     }
 }
 

@@ -14,7 +14,7 @@ const DATA: u64 = 1 << 20;
 /// anything is built.
 pub fn image_tag(run: &Run) -> Result<Option<String>> {
     let job = run.job;
-    if !job.plugin.description().deployment(&job.target.deployment).image {
+    if !job.has_image() {
         return Ok(None);
     }
     let tag = job.plugin.name_image(&run.plugin_target)?;
@@ -33,11 +33,11 @@ pub fn image_tag(run: &Run) -> Result<Option<String>> {
 }
 
 /// Asks the plugin how the function image is made of the arranged tree, and keeps what goes into
-/// it; none for a deployment without an image. Dependencies are in it as they were installed: no
-/// image build installs anything again.
-pub fn plan_image(run: &Run, arranged: &Tree) -> Result<Option<ImageRecord>> {
+/// it under this tag; none for a deployment without an image. Dependencies are in it as they were
+/// installed: no image build installs anything again.
+pub fn plan_image(run: &Run, arranged: &Tree, tag: Option<String>) -> Result<Option<ImageRecord>> {
     let (context, job) = (run.context, run.job);
-    let Some(tag) = image_tag(run)? else { return Ok(None) };
+    let Some(tag) = tag else { return Ok(None) };
     run.step("plan image");
     arranged.check_links().context("in the image")?;
     let answer = job.plugin.plan_image(context.store, &run.plugin_target, arranged)?;

@@ -26,6 +26,7 @@ mod query;
 mod record;
 mod shrink;
 mod sources;
+mod turns;
 mod wrappers;
 
 pub use build::{Outcome, build, plan};

@@ -22,7 +22,7 @@ pub fn arrange(run: &Run, mut tree: Tree) -> Result<(Tree, Layout)> {
     let (context, job) = (run.context, run.job);
     context.cancel.check()?;
     run.step("package code");
-    if job.plugin.description().deployment(&job.target.deployment).image {
+    if job.has_image() {
         tree = run.language.split(context.store, &tree)?;
     }
     for name in INSTALL_ONLY {

@@ -1,7 +1,5 @@
 //! Images that are named by a tag, as what they stood for when the suite first used them.
 
-use std::sync::PoisonError;
-
 use anyhow::{Result, anyhow};
 
 use super::direct::Shown;
@@ -79,13 +77,14 @@ fn base_of_engine(context: &Context, job: &Job, plan: &Plan, may_get: bool) -> R
     if !may_get {
         return Ok(engine.image_digest(base)?);
     }
-    let turn = context.images.bases.turn(base);
-    let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut there = engine.image_digest(base)?;
-    if there.is_none() || is_to_update(context, base) {
-        there = Some(get_base(context, job, engine, plan)?);
-    }
-    pin(context, job, engine, base)?;
+    let there = context.images.bases.take(base.clone(), |()| -> Result<_> {
+        let there = match engine.image_digest(base)? {
+            Some(there) if !is_to_update(context, base) => there,
+            _ => get_base(context, job, engine, plan)?,
+        };
+        pin(context, job, engine, base)?;
+        Ok(Some(there))
+    })?;
     Ok(there.filter(|_| context.pins.digest(base).is_none()))
 }
 

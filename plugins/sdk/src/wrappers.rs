@@ -18,13 +18,16 @@ pub fn python_wrappers(entry_point: (&str, &str), storage: &str, nosql: &str) ->
 }
 
 /// The same of Node.js: the entry point calls `start`, `run` and `errorBody`, and `storage` defines
-/// `Objects`, which gets its SDK by `load`.
+/// `Objects`; this and `nosql` get their SDK by `load`.
 pub fn nodejs_wrappers(entry_point: (&str, &str), storage: &str, nosql: &str) -> Vec<File> {
     let (path, own) = entry_point;
     vec![
         text_file(path, &joined(own, "\n", include_str!("../wrappers/nodejs/invocation.js"))),
-        text_file("storage.js", &joined(storage, "\n", include_str!("../wrappers/nodejs/storage.js"))),
-        text_file("nosql.js", nosql),
+        text_file(
+            "storage.js",
+            &module(&joined(storage, "\n", include_str!("../wrappers/nodejs/storage.js"))),
+        ),
+        text_file("nosql.js", &module(nosql)),
     ]
 }
 
@@ -68,6 +71,11 @@ pub fn unpacked_packages() -> File {
         ".python_packages/unpacked_packages.py",
         include_str!("../wrappers/python/unpacked_packages.py"),
     )
+}
+
+/// A module of Node.js with what all have; it defines `MODULE`.
+fn module(own: &str) -> String {
+    joined(own, "\n", include_str!("../wrappers/nodejs/module.js"))
 }
 
 fn joined(own: &str, between: &str, shared: &str) -> String {

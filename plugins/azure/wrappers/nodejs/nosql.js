@@ -10,6 +10,8 @@ const MOVED = 'data.';
 // JSON has no binary values: {[BINARY]: their base64}.
 const BINARY = '$binary';
 
+const MODULE = 'nosql';
+
 let instance;
 
 /**
@@ -145,26 +147,12 @@ function container(table) {
   return database.container(table);
 }
 
-function load(name) {
-  try {
-    return require(name);
-  } catch (error) {
-    if (error.code !== 'MODULE_NOT_FOUND') throw error;
-    throw new Error(
-      'this function uses nosql, but its config.json does not declare it: ' +
-        `add "nosql" to "modules" (there is no ${name})`,
-      { cause: error },
-    );
-  }
-}
-
 function setting(name) {
   const variable = `NOSQL_STORAGE_${name}`;
   if (!process.env[variable]) {
-    throw new Error(
-      'this function uses nosql, but its config.json does not declare it: ' +
-        `add "nosql" to "modules" (or, if it is there, set ${variable}: NOSQL_STORAGE_DATABASE, _URL and _CREDS ` +
-        "are the database's name, the account's URL and its key)",
+    throw undeclared(
+      `or, if it is there, set ${variable}: NOSQL_STORAGE_DATABASE, _URL and _CREDS ` +
+        "are the database's name, the account's URL and its key",
     );
   }
   return process.env[variable];

@@ -1,6 +1,8 @@
 // The key-value database: Google Cloud Datastore (Firestore in Datastore mode).
 'use strict';
 
+const MODULE = 'nosql';
+
 let instance;
 
 // Every number as a number, also those that would be a BigInt.
@@ -142,26 +144,10 @@ function datastore() {
   return loaded;
 }
 
-function load(name) {
-  try {
-    return require(name);
-  } catch (error) {
-    if (error.code !== 'MODULE_NOT_FOUND') throw error;
-    throw new Error(
-      'this function uses nosql, but its config.json does not declare it: ' +
-        `add "nosql" to "modules" (there is no ${name})`,
-      { cause: error },
-    );
-  }
-}
-
 function database() {
   const variable = 'NOSQL_STORAGE_DATABASE';
   if (process.env[variable] === undefined) {
-    throw new Error(
-      'this function uses nosql, but its config.json does not declare it: ' +
-        `add "nosql" to "modules" (or, if it is there, set ${variable} to the name of the database)`,
-    );
+    throw undeclared(`or, if it is there, set ${variable} to the name of the database`);
   }
   return process.env[variable];
 }

@@ -1,6 +1,8 @@
 // What benchmarks call, by the API of DynamoDB. Before this there is `service()`, which gives what `connect` made, and
 // `naming(variable)`, how a variable gets the name of a table.
 
+const MODULE = 'nosql';
+
 let instance;
 
 /** What benchmarks call; keys are pairs [name, value]. The SDK is loaded when it is first needed. */
@@ -90,26 +92,10 @@ function connect(settings) {
   return { sdk, client };
 }
 
-function load(name) {
-  try {
-    return require(name);
-  } catch (error) {
-    if (error.code !== 'MODULE_NOT_FOUND') throw error;
-    throw new Error(
-      'this function uses nosql, but its config.json does not declare it: ' +
-        `add "nosql" to "modules" (there is no ${name})`,
-      { cause: error },
-    );
-  }
-}
-
 function realName(table) {
   const variable = `NOSQL_STORAGE_TABLE_${table}`;
   if (process.env[variable] === undefined) {
-    throw new Error(
-      'this function uses nosql, but its config.json does not declare it: ' +
-        `add "nosql" to "modules" (or, if it is there, ${naming(variable)})`,
-    );
+    throw undeclared(`or, if it is there, ${naming(variable)}`);
   }
   return process.env[variable];
 }

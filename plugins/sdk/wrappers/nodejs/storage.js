@@ -1,9 +1,11 @@
 // What benchmarks call. Before this there is the class `Objects`, the service's own calls by exact keys. It loads the
-// service's SDK by `load(name)`, when it is made, which is when it is first needed.
+// service's SDK by `load(name)`, of module.js, when it is made, which is when it is first needed.
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { PassThrough } = require('node:stream');
+
+const MODULE = 'storage';
 
 let instance;
 
@@ -93,19 +95,6 @@ function begun(upload) {
   // It may fail before anyone awaits it; who does then hears of it all the same.
   uploading.catch(() => {});
   return uploading;
-}
-
-function load(name) {
-  try {
-    return require(name);
-  } catch (error) {
-    if (error.code !== 'MODULE_NOT_FOUND') throw error;
-    throw new Error(
-      'this function uses storage, but its config.json does not declare it: ' +
-        `add "storage" to "modules" (there is no ${name})`,
-      { cause: error },
-    );
-  }
 }
 
 /** The file's path of a key, which must not lead out of the folder. */
